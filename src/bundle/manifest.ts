@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import semver from 'semver';
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lower-case hex digits');
+
+/** A version in strict SemVer 2.0.0, without build metadata (which has no order). */
+export const versionSchema = z
+  .string()
+  .max(64)
+  .refine((value) => semver.valid(value) === value, 'expected a SemVer version such as 1.2.3 or 1.3.0-rc.1');
+
+/** A relative path of plain segments: no `..`, no empty segment, no leading dot or dash, at most 100 bytes (POSIX tar). */
+export const pathSchema = z
+  .string()
+  .max(100)
+  .regex(/^[A-Za-z0-9_][A-Za-z0-9._+@-]*(\/[A-Za-z0-9_][A-Za-z0-9._+@-]*)*$/, 'expected a plain relative path')
+  .refine((path) => path.toLowerCase() !== 'manifest.json', 'manifest.json is the manifest itself');
+
+/** The platform of a bundle: `process.platform`, `process.arch`, and the C library where it matters. */
+export const platformSchema = z.strictObject({
+  os: z.enum(['linux', 'darwin']),
+  arch: z.enum(['x64', 'arm64']),
+  libc: z.enum(['glibc', 'musl']).optional(),
+});
+
+const fileSchema = z.strictObject({
+  path: pathSchema,
+  mode: z.literal([0o644, 0o755]),
+  /** Bytes once decoded. */
+  size: z.int().min(0).max(8 * 1024 ** 3),
+  /** SHA-256 once decoded. */
+  sha256,
+  encoding: z.literal('zstd'),
+  /** Bytes as they stand in the archive. */
+  stored_size: z.int().min(0).max(8 * 1024 ** 3),
+});
+
+/** The manifest: the first member of a bundle's archive. Strict: an unknown member is refused, so that it fails closed. */
+export const manifestSchema = z
+  .strictObject({
+    schema: z.literal(1),
+    product: z.string().min(1).max(64),
+    version: versionSchema,
+    audience: z.union([z.tuple([z.literal('stable'), z.literal('edge')]), z.tuple([z.literal('airgap')])]),
+    platform: platformSchema,
+    created_at: z.iso.datetime(),
+    entrypoint: pathSchema,
+    files: z.array(fileSchema).min(1).max(4096),
+    min_updater: versionSchema.optional(),
+    rollback_safe_to: versionSchema.optional(),
+    notes: z.string().max(16_384).optional(),
+  })
+  .superRefine((manifest, context) => {
+    const seen = new Set<string>();
+    for (const { path } of manifest.files) {
+      const folded = path.toLowerCase();
+      if (seen.has(folded)) context.addIssue({ code: 'custom', path: ['files'], message: `duplicate path ${path}` });
+      seen.add(folded);
+    }
+    for (const path of seen) {
+      for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+        if (seen.has(path.slice(0, at)))
+          context.addIssue({ code: 'custom', path: ['files'], message: `${path.slice(0, at)} is a file and a folder` });
+      }
+    }
+    const entry = manifest.files.find(({ path }) => path === manifest.entrypoint);
+    if (entry?.mode !== 0o755)
+      context.addIssue({ code: 'custom', path: ['entrypoint'], message: 'expected one of the files, with mode 0755' });
+  });
+
+/** A verified manifest. */
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** One file of a manifest. */
+export type ManifestFile = Manifest['files'][number];
+
+/**
+ * The release digest: SHA-256 over one line `path NUL mode NUL size NUL sha256 LF` a file, sorted by path (bytes). It is
+ * the same for a full bundle and for every delta to the same release, whatever their encodings.
+ *
+ * @param files - the files of a manifest, in any order; `mode` is written in octal
+ * @returns 64 hex digits
+ */
+export function releaseDigest(files: readonly Pick<ManifestFile, 'path' | 'mode' | 'size' | 'sha256'>[]): string {
+  const hash = createHash('sha256');
+  const sorted = [...files].sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
+  for (const { path, mode, size, sha256: sum } of sorted)
+    hash.update(`${path}\0${mode.toString(8)}\0${String(size)}\0${sum}\n`);
+  return hash.digest('hex');
+}

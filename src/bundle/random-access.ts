@@ -1,0 +1,7 @@
+/** A file that can be read anywhere; the bundle reader never opens anything itself. */
+export interface RandomAccess {
+  /** Size in bytes. */
+  readonly size: number;
+  /** Fills `buffer` from `position` on and returns how many bytes were read; fewer only at the end of the file. */
+  read(buffer: Uint8Array, position: number): Promise<number>;
+}

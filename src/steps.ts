@@ -1,0 +1,103 @@
+/**
+ * The contract between the update machine and its services: what each step is given and what it gives back. Types only;
+ * the machine declares its actors from it, and `src/services/index.ts` provides them.
+ */
+import type { ErrorRecord } from './errors.ts';
+import type {
+  Attempt,
+  Downloaded,
+  Ended,
+  LaunchTarget,
+  Offer,
+  Plan,
+  ProbeEvidence,
+  Release,
+  Verified,
+  Watch,
+} from './types.ts';
+
+/** Why an attempt goes back, and who is to blame for it. */
+export interface Verdict {
+  readonly error: ErrorRecord;
+  /** What was seen, for people. */
+  readonly evidence: readonly string[];
+  /** How often this release was interrupted here, this time included; 0 when it was not. */
+  readonly interruptions: number;
+}
+
+/** What `recover` found, and where the machine goes from there. */
+export type Recovered =
+  | { readonly next: 'idle'; readonly ended: Ended | null; readonly watch: Watch | null; readonly paused: ErrorRecord | null }
+  | { readonly next: 'probing'; readonly attempt: Attempt; readonly plan: Plan; readonly pid: number; readonly watch: Watch | null }
+  | { readonly next: 'rollingBack'; readonly attempt: Attempt; readonly plan: Plan; readonly verdict: Verdict; readonly watch: Watch | null };
+
+/** What a check found. */
+export type Checked =
+  | { readonly found: 'release'; readonly offer: Offer; readonly release: Release; readonly note: string }
+  | { readonly found: 'nothing'; readonly reason: string; readonly error: ErrorRecord | null };
+
+/** What the gate and the last look said. */
+export type Passed =
+  | { readonly go: true; readonly plan: Plan }
+  | { readonly go: false; readonly error: ErrorRecord };
+
+/** What the watch after a commit saw. */
+export type Watched =
+  | { readonly saw: 'nothing' }
+  | { readonly saw: 'calm' }
+  | { readonly saw: 'crashLoop'; readonly attempt: Attempt; readonly plan: Plan; readonly verdict: Verdict };
+
+/** Every step: its input and its output. */
+export interface Steps {
+  recover: { input: { readonly watch: null }; output: Recovered };
+  schedule: {
+    input: { readonly ended: Ended | null; readonly paused: ErrorRecord | null; readonly watch: Watch | null };
+    output: Attempt;
+  };
+  watch: { input: { readonly watch: Watch | null }; output: Watched };
+  check: { input: { readonly attempt: Attempt }; output: Checked };
+  download: { input: { readonly attempt: Attempt; readonly offer: Offer }; output: Downloaded };
+  verify: {
+    input: { readonly attempt: Attempt; readonly offer: Offer; readonly downloaded: Downloaded };
+    output: Verified;
+  };
+  stage: {
+    input: { readonly attempt: Attempt; readonly downloaded: Downloaded; readonly verified: Verified };
+    output: Release;
+  };
+  gate: {
+    input: { readonly attempt: Attempt; readonly offer: Offer; readonly release: Release };
+    output: Passed;
+  };
+  swap: { input: { readonly attempt: Attempt; readonly plan: Plan }; output: { readonly pid: number } };
+  probe: {
+    input: { readonly attempt: Attempt; readonly plan: Plan; readonly pid: number };
+    output: ProbeEvidence;
+  };
+  commit: { input: { readonly attempt: Attempt; readonly plan: Plan; readonly evidence: ProbeEvidence }; output: Watch };
+  rollback: {
+    input: { readonly attempt: Attempt; readonly plan: Plan; readonly verdict: Verdict };
+    output: ProbeEvidence;
+  };
+  quarantine: {
+    input: { readonly attempt: Attempt; readonly plan: Plan; readonly verdict: Verdict };
+    output: { readonly quarantined: boolean };
+  };
+}
+
+/** The name of a step, which is the name of its service and of the file that holds it. */
+export type StepName = keyof Steps;
+
+/** Every step of the workload machine: its input and its output. */
+export interface WorkloadSteps {
+  /** Starts the target; resolves once the program is on its way. */
+  launch: { input: { readonly target: LaunchTarget }; output: { readonly pid: number } };
+  /** Resolves when the process ended; `calm` when it ran long enough to forget earlier crashes. */
+  attend: { input: { readonly pid: number }; output: { readonly exit: string; readonly calm: boolean } };
+  /** Ends what is left of the group of a process that ended by itself. */
+  sweep: { input: { readonly pid: number | null }; output: null };
+  /** Waits before the next start. */
+  backOff: { input: { readonly crashes: number }; output: null };
+  /** Ends the process and its group. */
+  terminate: { input: { readonly pid: number | null }; output: null };
+}

@@ -1,0 +1,149 @@
+/**
+ * The project's words as types: what travels between states, services and ports. Data only, all of it JSON, so that
+ * it can stand in the machine's context, in the journal and in the control API as it is.
+ */
+import type { Manifest } from './bundle/manifest.ts';
+import type { ErrorRecord } from './errors.ts';
+
+/** Where updates come from. `manual` makes no network request of its own. */
+export type Channel = 'stable' | 'edge' | 'manual';
+
+/** A channel that has a head in a feed. */
+export type FeedChannel = Exclude<Channel, 'manual'>;
+
+/** Whom a bundle is for. `airgap` bundles come from a file, the others by a feed. */
+export type Audience = FeedChannel | 'airgap';
+
+/** The platform that a bundle is built for; values as in `process.platform` and `process.arch`. */
+export interface Platform {
+  readonly os: string;
+  readonly arch: string;
+  /** `glibc` or `musl`; absent where the program does not care. */
+  readonly libc?: 'glibc' | 'musl' | undefined;
+}
+
+/** One version of the program; `digest` is its release digest (64 hex digits). */
+export interface Release {
+  readonly version: string;
+  readonly digest: string;
+}
+
+/** A version that can run here: one in the version store, or the program that was there before any update. */
+export type VersionRef =
+  | { readonly origin: 'store'; readonly version: string; readonly digest: string }
+  | { readonly origin: 'baseline'; readonly version: string };
+
+/** What the supervisor runs. */
+export interface LaunchTarget {
+  readonly ref: VersionRef;
+  /** Absolute path of the entry file. */
+  readonly entry: string;
+}
+
+/** The names of the update machine's states. */
+export type StateName =
+  | 'recovering'
+  | 'idle'
+  | 'checking'
+  | 'downloading'
+  | 'verifying'
+  | 'staging'
+  | 'waiting'
+  | 'swapping'
+  | 'probing'
+  | 'committed'
+  | 'rollingBack'
+  | 'rolledBack'
+  | 'failed';
+
+/**
+ * What set an attempt off. `check`, `update`, `bundle` and `rollback` are an operator's; `watch` is a crash loop after a
+ * commit; `recovery` is a version that was found current at start-up though nothing says that it was ever healthy.
+ */
+export type Trigger = 'schedule' | 'check' | 'update' | 'bundle' | 'rollback' | 'watch' | 'recovery';
+
+/** One walk from `checking` (or an explicit apply) to an end state. */
+export interface Attempt {
+  readonly id: string;
+  readonly trigger: Trigger;
+  /** `report` only says what would happen. */
+  readonly mode: 'apply' | 'report';
+}
+
+/** Where a bundle's bytes come from. `path` in a feed is relative to the feed's URL. */
+export type BundleSource =
+  | { readonly kind: 'feed'; readonly path: string; readonly size: number; readonly sha256: string }
+  | { readonly kind: 'file'; readonly path: string };
+
+/** What an attempt is about to install. `release` is unknown for a local file until it is verified. */
+export interface Offer {
+  readonly source: BundleSource;
+  readonly release: Release | null;
+  /** The channel whose head named it; null for a local file. */
+  readonly channel: FeedChannel | null;
+}
+
+/** A complete bundle in the private temporary folder. */
+export interface Downloaded {
+  /** Its name in `downloads/`. */
+  readonly file: string;
+  readonly size: number;
+  /** SHA-256 of the bundle file, in hex; compared with the head only after the signature. */
+  readonly sha256: string;
+}
+
+/** A bundle whose signature, manifest and checksums are right; its files lie unpacked in the temporary folder. */
+export interface Verified {
+  readonly release: Release;
+  readonly manifest: Manifest;
+  /** The `kid` that signed it. */
+  readonly kid: string;
+  /** The folder in `downloads/` that holds its files; null when this very release runs already and nothing was unpacked. */
+  readonly unpacked: string | null;
+}
+
+/** What is about to be swapped. */
+export interface Plan {
+  readonly from: VersionRef;
+  readonly to: VersionRef;
+}
+
+/** What the probe saw. */
+export interface ProbeEvidence {
+  readonly polls: number;
+  /** Milliseconds from the start of the new version to the verdict. */
+  readonly tookMs: number;
+  /** The last thing seen, for people: `HTTP 500`, `connection refused`. */
+  readonly last: string;
+}
+
+/** A committed version that is still watched for a crash loop. */
+export interface Watch {
+  readonly version: VersionRef;
+  readonly previous: VersionRef;
+}
+
+/** How an attempt ended. */
+export type OutcomeKind =
+  | 'committed'
+  | 'rolledBack'
+  | 'failed'
+  | 'nothing'
+  | 'available'
+  | 'refused'
+  | 'deferred'
+  | 'error'
+  | 'interrupted';
+
+/** An attempt that ended, as the machine knows it; the journal adds the times. */
+export interface Ended {
+  readonly attempt: Attempt;
+  readonly outcome: OutcomeKind;
+  /** Why, for people; for `nothing` and `available` too. */
+  readonly reason: string;
+  readonly error: ErrorRecord | null;
+  /** The state in which the attempt was decided. */
+  readonly stage: StateName;
+  readonly from: VersionRef | null;
+  readonly to: VersionRef | null;
+}
