@@ -1,0 +1,48 @@
+import type { ErrorRecord } from '../errors.ts';
+import type { Verdict } from '../steps.ts';
+import type {
+  Attempt,
+  Downloaded,
+  Ended,
+  Offer,
+  Plan,
+  ProbeEvidence,
+  Release,
+  Verified,
+  Watch,
+} from '../types.ts';
+
+/** What the update machine remembers; JSON throughout. */
+export interface UpdateContext {
+  readonly attempt: Attempt | null;
+  readonly offer: Offer | null;
+  readonly downloaded: Downloaded | null;
+  readonly verified: Verified | null;
+  /** The release that the attempt is about, once known. */
+  readonly release: Release | null;
+  readonly plan: Plan | null;
+  /** The process that is being probed. */
+  readonly pid: number | null;
+  readonly evidence: ProbeEvidence | null;
+  /** Why this attempt goes back. */
+  readonly verdict: Verdict | null;
+  /** The attempt that ended last; closed in the journal on the way into `idle`. */
+  readonly ended: Ended | null;
+  /** The committed version that is still watched for a crash loop. */
+  readonly watch: Watch | null;
+  /** Why automatic updates are paused; null when they are not. */
+  readonly paused: ErrorRecord | null;
+}
+
+/** What the outside may tell the update machine. Ignored in every state that does not name it. */
+export type UpdateEvent =
+  /** Look for a release now; `mode: 'report'` only says what would happen. */
+  | { readonly type: 'CHECK'; readonly attempt: Attempt }
+  /** Verify and install a local bundle. */
+  | { readonly type: 'APPLY'; readonly attempt: Attempt; readonly path: string }
+  /** Go back to a version that was committed here before. */
+  | { readonly type: 'ROLLBACK'; readonly attempt: Attempt; readonly plan: Plan; readonly verdict: Verdict }
+  /** Let automatic updates go on after a pause. */
+  | { readonly type: 'RESUME' }
+  /** Run a failed rollback again. */
+  | { readonly type: 'RETRY' };

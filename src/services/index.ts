@@ -1,0 +1,141 @@
+/**
+ * The one door of the update machine's services. For each of them, in this order: the intent is written durably, observers
+ * hear of it, the service runs, and whatever it rejects with becomes an `UpdateError`. No service and no state repeats this,
+ * and intent before effect cannot be forgotten.
+ */
+import { fromPromise, type PromiseActorLogic } from 'xstate';
+import { UpdateError } from '../errors.ts';
+import type { StepName, Steps } from '../steps.ts';
+import type { Attempt, StateName } from '../types.ts';
+import { check } from './check.ts';
+import { commit } from './commit.ts';
+import { download } from './download.ts';
+import { gate } from './gate.ts';
+import type { AttemptFacts, Ports } from './ports.ts';
+import { probe } from './probe.ts';
+import { quarantine } from './quarantine.ts';
+import { recover } from './recover.ts';
+import { rollback } from './rollback.ts';
+import { schedule } from './schedule.ts';
+import type { Settings } from './settings.ts';
+import { stage } from './stage.ts';
+import { swap } from './swap.ts';
+import { verify } from './verify.ts';
+import { watch } from './watch.ts';
+
+/** What an observer is told of each step. */
+export type StepEvent = {
+  readonly step: StepName;
+  readonly state: StateName;
+  readonly attempt: Attempt | null;
+} & (
+  | { readonly phase: 'began' }
+  | { readonly phase: 'done'; readonly tookMs: number }
+  | { readonly phase: 'failed'; readonly tookMs: number; readonly error: UpdateError }
+);
+
+/** Hears of every step: logs, metrics, traces. Must not throw. */
+export type StepObserver = (event: StepEvent) => void;
+
+/** The actors for `updateMachine.provide({ actors })`. */
+export type UpdateActors = {
+  [Name in StepName]: PromiseActorLogic<Steps[Name]['output'], Steps[Name]['input']>;
+};
+
+/** Whether an unwritten intent stops the step. On the way back and at the end it must not: going back matters more than the record. */
+type Intent = 'required' | 'attempted' | 'none';
+
+const DOORS: { readonly [Name in StepName]: { readonly state: StateName; readonly intent: Intent } } = {
+  recover: { state: 'recovering', intent: 'none' },
+  schedule: { state: 'idle', intent: 'none' },
+  watch: { state: 'idle', intent: 'none' },
+  check: { state: 'checking', intent: 'required' },
+  download: { state: 'downloading', intent: 'required' },
+  verify: { state: 'verifying', intent: 'required' },
+  stage: { state: 'staging', intent: 'required' },
+  gate: { state: 'waiting', intent: 'required' },
+  swap: { state: 'swapping', intent: 'required' },
+  probe: { state: 'probing', intent: 'required' },
+  commit: { state: 'committed', intent: 'attempted' },
+  rollback: { state: 'rollingBack', intent: 'attempted' },
+  quarantine: { state: 'rolledBack', intent: 'attempted' },
+};
+
+/** What the journal keeps of a step's input. */
+function factsOf(input: Partial<Steps['rollback']['input'] & Steps['gate']['input'] & Steps['stage']['input'] & Steps['download']['input']>): AttemptFacts {
+  const { plan, verdict } = input;
+  const release = input.verified?.release ?? input.release ?? input.offer?.release ?? null;
+  const target = plan?.to.origin === 'store' ? plan.to : release;
+  return {
+    ...(plan === undefined ? {} : { plan }),
+    ...(target === null ? {} : { digest: target.digest, version: target.version }),
+    ...(verdict === undefined ? {} : { error: verdict.error, interruptions: verdict.interruptions }),
+  };
+}
+
+/**
+ * Makes the services of the update machine.
+ *
+ * @param ports - the adapters
+ * @param settings - what the operator configured
+ * @param observe - hears of every step
+ * @example
+ * createActor(updateMachine.provide({ actors: services(ports, settings, observe) }));
+ */
+export function services(ports: Ports, settings: Settings, observe: StepObserver): UpdateActors {
+  const { clock, journal, reporter } = ports;
+
+  async function writeIntent(intent: Intent, attempt: Attempt | null, state: StateName, input: object): Promise<void> {
+    if (intent === 'none' || attempt === null) return;
+    try {
+      await journal.enter(attempt, state, factsOf(input));
+    } catch (error) {
+      const failure = UpdateError.from(error, 'JOURNAL_WRITE_FAILED');
+      if (intent === 'required') throw failure;
+      reporter.report({ kind: 'warning', error: failure.toRecord() });
+    }
+  }
+
+  const door = <Name extends StepName>(
+    step: Name,
+    run: (input: Steps[Name]['input'], signal: AbortSignal) => Promise<Steps[Name]['output']>,
+  ): UpdateActors[Name] => {
+    const { state, intent } = DOORS[step];
+    return fromPromise(async ({ input, signal }) => {
+      const attempt = 'attempt' in input ? input.attempt : null;
+      const began = clock.monotonic();
+      const about = { step, state, attempt } as const;
+      const tookMs = (): number => Math.round(clock.monotonic() - began);
+      try {
+        await writeIntent(intent, attempt, state, input);
+        observe({ ...about, phase: 'began' });
+        const output = await run(input, signal);
+        observe({ ...about, phase: 'done', tookMs: tookMs() });
+        return output;
+      } catch (thrown) {
+        const error = signal.aborted
+          ? new UpdateError('CANCELLED', `${state} was left before it was done`, { cause: thrown })
+          : UpdateError.from(thrown);
+        observe({ ...about, phase: 'failed', tookMs: tookMs(), error });
+        throw error;
+      }
+    }) as UpdateActors[Name];
+  };
+
+  return {
+    recover: door('recover', recover(ports)),
+    schedule: door('schedule', schedule(ports, settings)),
+    watch: door('watch', watch(ports, settings)),
+    check: door('check', check(ports, settings)),
+    download: door('download', download(ports)),
+    verify: door('verify', verify(ports)),
+    stage: door('stage', stage(ports)),
+    gate: door('gate', gate(ports)),
+    swap: door('swap', swap(ports, settings)),
+    probe: door('probe', probe(ports, settings)),
+    commit: door('commit', commit(ports)),
+    rollback: door('rollback', rollback(ports, settings)),
+    quarantine: door('quarantine', quarantine(ports)),
+  };
+}
+

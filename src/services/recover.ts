@@ -1,0 +1,117 @@
+/**
+ * `recovering`: what runs first after every start. It reads what is left, repairs it, and decides from where to go on.
+ *
+ * Invariants that this file keeps:
+ * - What an earlier daemon left running is ended before anything is started.
+ * - A power cut is not a verdict: an attempt that was interrupted after the swap began goes back and may be tried once more.
+ * - An orderly stop in `probing` is no interruption: the new version is started again and probed with the time that is left.
+ * - What runs next is complete and verified, whatever `current` says.
+ */
+import { UpdateError } from '../errors.ts';
+import type { Recovered, Verdict } from '../steps.ts';
+import type { Ended, Plan, VersionRef, Watch } from '../types.ts';
+import type { InFlight, Ports, StoredVersion } from './ports.ts';
+import { runnable } from './runnable.ts';
+
+type Needs = Pick<Ports, 'workload' | 'store' | 'downloads' | 'journal' | 'reporter' | 'ids'>;
+
+const sameRef = (a: VersionRef, b: VersionRef): boolean =>
+  a.origin === 'store' ? b.origin === 'store' && a.digest === b.digest : b.origin === 'baseline';
+
+/** The watch that the current version is still under, if it is. */
+function unfinishedWatch(current: VersionRef, versions: readonly StoredVersion[]): Watch | null {
+  const mark = versions.find(({ ref }) => sameRef(ref, current))?.mark;
+  return mark === null || mark === undefined || mark.watched ? null : { version: current, previous: mark.previous };
+}
+
+const interruptedMessage = (inFlight: InFlight): string =>
+  `the daemon or the host stopped in ${inFlight.state}` + (inFlight.suspended ? ', in good order' : '');
+
+function endedByInterruption({ attempt, state, facts }: InFlight, message: string): Ended {
+  return {
+    attempt,
+    outcome: 'interrupted',
+    reason: message,
+    error: { code: 'ATTEMPT_INTERRUPTED', message },
+    stage: state,
+    from: facts.plan?.from ?? null,
+    to: facts.plan?.to ?? null,
+  };
+}
+
+async function verdictOn(journal: Ports['journal'], inFlight: InFlight, plan: Plan): Promise<Verdict> {
+  const known = inFlight.facts.error;
+  if (known !== undefined && known.code !== 'ROLLBACK_FAILED')
+    return { error: known, evidence: [], interruptions: inFlight.facts.interruptions ?? 0 };
+  const before = plan.to.origin === 'store' ? await journal.interruptions(plan.to.digest) : 0;
+  const message = interruptedMessage(inFlight);
+  return {
+    error: { code: 'ATTEMPT_INTERRUPTED', message },
+    evidence: [message, `interruption ${String(before + 1)} of this release`],
+    interruptions: before + 1,
+  };
+}
+
+/** Nothing was under way: starts what is current, or the best of what is left of it. */
+async function settle(ports: Needs, ended: Ended | null, signal: AbortSignal): Promise<Recovered> {
+  const wanted = await ports.store.current();
+  const versions = await ports.store.list();
+  const { ref, entry } = await runnable(ports, wanted, signal);
+  if (!sameRef(ref, wanted)) await ports.store.activate(ref);
+  const { pid } = await startSomehow(ports, { ref, entry }, signal);
+
+  const committed = ref.origin === 'baseline' || versions.some((it) => sameRef(it.ref, ref) && it.mark !== null);
+  if (committed || pid === null) return { next: 'idle', ended, watch: unfinishedWatch(ref, versions), paused: null };
+  // Current, but nothing says that it was ever healthy (the journal is lost): it has to show it now.
+  const before = versions.find((it) => it.mark !== null && !sameRef(it.ref, ref))?.ref ?? ports.store.baseline;
+  return {
+    next: 'probing',
+    attempt: { id: ports.ids.next(), trigger: 'recovery', mode: 'apply' },
+    plan: { from: before, to: ref },
+    pid,
+    watch: null,
+  };
+}
+
+/** A workload that cannot be started at once is the supervisor's to try again; the daemon comes up all the same. */
+async function startSomehow(
+  { workload, reporter }: Needs,
+  target: { ref: VersionRef; entry: string },
+  signal: AbortSignal,
+): Promise<{ pid: number | null }> {
+  try {
+    return await workload.start(target, signal);
+  } catch (error) {
+    const failure = UpdateError.from(error);
+    if (failure.code === 'CANCELLED') throw failure;
+    reporter.report({ kind: 'warning', error: failure.toRecord() });
+    return { pid: null };
+  }
+}
+
+/**
+ * `recovering`: see the head of this file.
+ *
+ * @throws UpdateError when not even the baseline can be run, or the state directory cannot be read
+ */
+export const recover =
+  (ports: Needs) =>
+  async (_input: unknown, signal: AbortSignal): Promise<Recovered> => {
+    const { workload, store, downloads, journal } = ports;
+    await workload.endSurvivor();
+    await store.tidy();
+    await downloads.remove('unpacked');
+    const inFlight = await journal.inFlight();
+    if (inFlight === null) return settle(ports, null, signal);
+    const { attempt, state, facts, suspended } = inFlight;
+    const { plan } = facts;
+    if (plan === undefined) return settle(ports, endedByInterruption(inFlight, interruptedMessage(inFlight)), signal);
+
+    const watch = unfinishedWatch(plan.from, await store.list());
+    if (state === 'committed' || (state === 'probing' && suspended)) {
+      const { ref, entry } = await runnable(ports, plan.to, signal);
+      const { pid } = sameRef(ref, plan.to) ? await startSomehow(ports, { ref, entry }, signal) : { pid: null };
+      if (pid !== null) return { next: 'probing', attempt, plan, pid, watch };
+    }
+    return { next: 'rollingBack', attempt, plan, verdict: await verdictOn(journal, inFlight, plan), watch };
+  };

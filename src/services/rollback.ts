@@ -1,0 +1,80 @@
+import { UpdateError } from '../errors.ts';
+import type { Steps } from '../steps.ts';
+import type { ProbeEvidence } from '../types.ts';
+import { addressIsFree } from './address.ts';
+import { pollHealth } from './health.ts';
+import type { Ports } from './ports.ts';
+import { runnable } from './runnable.ts';
+import type { Settings } from './settings.ts';
+
+type Needs = Pick<Ports, 'workload' | 'store' | 'probe' | 'clock' | 'reporter' | 'journal'>;
+type Policy = Pick<Settings, 'addressFreeMs' | 'rollbackTimeoutMs' | 'probeIntervalMs' | 'probeSuccessThreshold'>;
+
+async function goBack(
+  ports: Needs,
+  settings: Policy,
+  { plan }: Steps['rollback']['input'],
+  signal: AbortSignal,
+): Promise<ProbeEvidence> {
+  const { workload, store, probe } = ports;
+  await workload.stop(signal);
+  const free = await addressIsFree(ports, settings.addressFreeMs, signal);
+  const { ref, entry } = await runnable(ports, plan.from, signal);
+  await store.activate(ref);
+  // The old version is started whatever the address says: a workload that tries is better than none.
+  await workload.start({ ref, entry }, signal);
+  if (!free)
+    throw new UpdateError(
+      'PROBE_ADDRESS_TAKEN',
+      `something other than the workload answers at ${probe.address}, so ${ref.version} cannot be seen to be healthy`,
+    );
+  // A crash of the old version is not the end: the supervisor starts it again until the time is over.
+  const verdict = await pollHealth(
+    ports,
+    settings,
+    { budgetMs: settings.rollbackTimeoutMs, spentMs: 0, exited: untilStopped, onSpent: () => Promise.resolve() },
+    signal,
+  );
+  if (verdict.kind === 'healthy') return verdict.evidence;
+  throw new UpdateError(
+    'PROBE_TIMEOUT',
+    `expected 200 from ${probe.address} within ${String(settings.rollbackTimeoutMs / 1000)} s of starting ${ref.version} again; last seen: ${verdict.evidence.last}`,
+  );
+}
+
+const untilStopped = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    signal.addEventListener(
+      'abort',
+      () => {
+        reject(new UpdateError('CANCELLED', 'polling ended'));
+      },
+      { once: true },
+    );
+  });
+
+/**
+ * `rollingBack`: ends the new version, points `current` back, starts and probes the old one. Can be run again at any
+ * point. When it fails, the supervisor keeps trying the old version, and the journal says that it failed.
+ *
+ * @throws UpdateError `ROLLBACK_FAILED`
+ */
+export const rollback =
+  (ports: Needs, settings: Policy) =>
+  async (input: Steps['rollback']['input'], signal: AbortSignal): Promise<ProbeEvidence> => {
+    try {
+      return await goBack(ports, settings, input, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const { code, message } = UpdateError.from(error);
+      const failed = new UpdateError('ROLLBACK_FAILED', `going back to ${input.plan.from.version} failed: ${message} (${code})`, {
+        cause: error,
+      });
+      try {
+        await ports.journal.enter(input.attempt, 'failed', { plan: input.plan, error: failed.toRecord() });
+      } catch (failure) {
+        ports.reporter.report({ kind: 'warning', error: UpdateError.from(failure).toRecord() });
+      }
+      throw failed;
+    }
+  };

@@ -1,0 +1,57 @@
+import { UpdateError } from '../errors.ts';
+import type { Steps } from '../steps.ts';
+import type { Attempt } from '../types.ts';
+import type { Ports } from './ports.ts';
+import type { Settings } from './settings.ts';
+
+/** The first check comes within this time of the start, so that a fleet that boots at once does not ask at once. */
+const FIRST_CHECK_WITHIN_MS = 60_000;
+
+type Policy = Pick<Settings, 'channel' | 'disabled' | 'checkIntervalMs' | 'jitter'>;
+
+/** Why no check is due by itself; null when one is. */
+function whyNot(
+  { feed, host }: Pick<Ports, 'feed' | 'host'>,
+  settings: Policy,
+  { paused, watch }: Steps['schedule']['input'],
+): string | null {
+  if (settings.disabled !== null) return settings.disabled;
+  if (settings.channel === 'manual') return 'the manual channel never checks by itself';
+  if (host.trust.keys.size === 0) return 'this program was built without public keys';
+  if (feed === null) return 'no feed is configured (update.feed_url)';
+  if (paused !== null) return `automatic updates are paused: ${paused.message}`;
+  if (watch !== null) return `${watch.version.version} is still watched; the next check is set after that`;
+  return null;
+}
+
+/**
+ * `idle`: closes the attempt that ended in the journal, then waits for the next check and names its attempt. Without
+ * a check that is due it waits until the machine leaves the state.
+ *
+ * @throws UpdateError only `CANCELLED`; a journal that cannot be written is reported, since nothing is put at risk by it here
+ */
+export const schedule =
+  (ports: Pick<Ports, 'clock' | 'ids' | 'journal' | 'reporter' | 'feed' | 'host'>, settings: Policy) =>
+  async (input: Steps['schedule']['input'], signal: AbortSignal): Promise<Attempt> => {
+    const { clock, ids, journal, reporter } = ports;
+    // An attempt whose quarantine could not be written stays open, so that the next start tries that again.
+    if (input.ended !== null && input.paused?.code !== 'QUARANTINE_FAILED') {
+      try {
+        await journal.close(input.ended);
+      } catch (error) {
+        reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
+      }
+    }
+    const held = whyNot(ports, settings, input);
+    if (held !== null) {
+      reporter.report({ kind: 'nextCheck', at: null, why: held });
+      for (;;) await clock.sleep(24 * 3600 * 1000, signal);
+    }
+    const wait =
+      input.ended === null
+        ? Math.min(settings.checkIntervalMs, FIRST_CHECK_WITHIN_MS) * clock.random()
+        : settings.checkIntervalMs * (1 + settings.jitter * (2 * clock.random() - 1));
+    reporter.report({ kind: 'nextCheck', at: clock.now() + wait, why: `every ${String(settings.checkIntervalMs / 1000)} s` });
+    await clock.sleep(wait, signal);
+    return { id: ids.next(), trigger: 'schedule', mode: 'apply' };
+  };

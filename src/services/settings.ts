@@ -1,0 +1,19 @@
+import type { Channel } from '../types.ts';
+
+/** What an operator's configuration says to the services. Times in milliseconds. */
+export interface Settings {
+  readonly channel: Channel;
+  /** Why the updater is switched off on this host; null when it is on. */
+  readonly disabled: string | null;
+  readonly checkIntervalMs: number;
+  /** Share of the interval by which a check may come earlier or later, 0 to 1. */
+  readonly jitter: number;
+  readonly rollbackTimeoutMs: number;
+  readonly probeIntervalMs: number;
+  /** Healthy looks in a row that make a version good. */
+  readonly probeSuccessThreshold: number;
+  /** How long a committed version is watched for a crash loop. */
+  readonly watchMs: number;
+  /** How long the probe's address may still answer after the old version was stopped. */
+  readonly addressFreeMs: number;
+}

@@ -1,0 +1,22 @@
+import { UpdateError } from '../errors.ts';
+import type { Steps } from '../steps.ts';
+import type { Release } from '../types.ts';
+import type { Ports } from './ports.ts';
+import { refusing } from './refusing.ts';
+
+/**
+ * `staging`: makes a complete version out of the verified files, durably, beside the current one. After it, the
+ * version is there as a whole; before it, there is none.
+ *
+ * @throws UpdateError `STAGE_FAILED`, `STAGE_NOT_EXECUTABLE`, `DISK_FULL`
+ */
+export const stage =
+  (ports: Pick<Ports, 'store' | 'downloads' | 'journal' | 'reporter'>) =>
+  ({ downloaded, verified }: Steps['stage']['input'], signal: AbortSignal): Promise<Release> =>
+    refusing(ports, downloaded, async () => {
+      const { release, manifest, unpacked } = verified;
+      if (unpacked === null) throw new UpdateError('INTERNAL', `${release.version} runs already and has nothing to stage`);
+      await ports.store.stage(unpacked, manifest, release.digest, signal);
+      await ports.downloads.tidy([]);
+      return release;
+    });

@@ -1,0 +1,27 @@
+import { UpdateError } from '../errors.ts';
+import type { Steps } from '../steps.ts';
+import { addressIsFree } from './address.ts';
+import type { Ports } from './ports.ts';
+import type { Settings } from './settings.ts';
+
+/**
+ * `swapping`: stops the old version, sees that nobody answers at the probe's address any more (else its 200 would pass
+ * for the new version's), points `current` at the new version, starts it.
+ *
+ * @throws UpdateError `WORKLOAD_STOP_FAILED`, `PROBE_ADDRESS_TAKEN`, `STAGE_FAILED`, `WORKLOAD_START_FAILED`
+ */
+export const swap =
+  (
+    { workload, store, probe, clock }: Pick<Ports, 'workload' | 'store' | 'probe' | 'clock'>,
+    settings: Pick<Settings, 'addressFreeMs'>,
+  ) =>
+  async ({ plan }: Steps['swap']['input'], signal: AbortSignal): Promise<{ pid: number }> => {
+    await workload.stop(signal);
+    if (!(await addressIsFree({ probe, clock }, settings.addressFreeMs, signal)))
+      throw new UpdateError(
+        'PROBE_ADDRESS_TAKEN',
+        `expected nobody at ${probe.address} after ${plan.from.version} was stopped; something still answers there`,
+      );
+    await store.activate(plan.to);
+    return workload.start({ ref: plan.to, entry: await store.entry(plan.to) }, signal);
+  };

@@ -1,0 +1,137 @@
+/**
+ * The supervisor: the workload machine with its services, seen as the port `Workload`. It runs whether or not an update
+ * does; the update's services only ask it to start and stop.
+ */
+import { createActor, type SnapshotFrom } from 'xstate';
+import { UpdateError } from './errors.ts';
+import { workloadMachine } from './machines/workload.machine.ts';
+import type { Clock, Processes, Workload, WorkloadStatus } from './services/ports.ts';
+import { supervision, type SupervisionPolicy } from './services/supervise.ts';
+import type { LaunchTarget } from './types.ts';
+
+type Snapshot = SnapshotFrom<typeof workloadMachine>;
+
+/** The supervisor's policy. */
+export interface SupervisorPolicy extends SupervisionPolicy {
+  /** Crashes in a row that count as a crash loop. */
+  readonly crashLoop: number;
+}
+
+/** The port, and what only the daemon may do with it. */
+export interface Supervisor extends Workload {
+  /** Called after every change of the status. */
+  subscribe(listener: (status: WorkloadStatus) => void): void;
+}
+
+/**
+ * Starts the workload machine.
+ *
+ * @param ports - starts and ends processes; tells the time
+ * @param policy - times in milliseconds
+ */
+export function createSupervisor(
+  ports: { readonly processes: Processes; readonly clock: Clock },
+  policy: SupervisorPolicy,
+): Supervisor {
+  const actor = createActor(workloadMachine.provide({ actors: supervision(ports, policy) }));
+  let startedAt: number | null = null;
+  let lastPid: number | null = null;
+
+  const status = (snapshot: Snapshot = actor.getSnapshot()): WorkloadStatus => ({
+    state: snapshot.value,
+    ref: snapshot.context.target?.ref ?? null,
+    pid: snapshot.context.pid,
+    startedAt,
+    restarts: snapshot.context.restarts,
+    lastExit: snapshot.context.lastExit,
+  });
+
+  actor.subscribe(({ context }) => {
+    if (context.pid !== lastPid) {
+      lastPid = context.pid;
+      startedAt = context.pid === null ? null : ports.clock.now();
+    }
+  });
+  actor.start();
+
+  /** Resolves with the first snapshot, now or later, for which `pick` gives something. */
+  const when = <T>(pick: (snapshot: Snapshot) => T | undefined, signal: AbortSignal | null): Promise<T> =>
+    new Promise((resolve, reject) => {
+      const cleanups: (() => void)[] = [];
+      const settle = (finish: () => void): void => {
+        for (const cleanup of cleanups) cleanup();
+        finish();
+      };
+      const look = (snapshot: Snapshot): boolean => {
+        const picked = pick(snapshot);
+        if (picked === undefined) return false;
+        settle(() => {
+          resolve(picked);
+        });
+        return true;
+      };
+      if (look(actor.getSnapshot())) return;
+      const subscription = actor.subscribe(look);
+      cleanups.push(() => {
+        subscription.unsubscribe();
+      });
+      if (signal === null) return;
+      const abort = (): void => {
+        settle(() => {
+          reject(new UpdateError('CANCELLED', 'stopped waiting for the workload', { cause: signal.reason }));
+        });
+      };
+      if (signal.aborted) {
+        abort();
+        return;
+      }
+      signal.addEventListener('abort', abort, { once: true });
+      cleanups.push(() => {
+        signal.removeEventListener('abort', abort);
+      });
+    });
+
+  const stop = async (signal: AbortSignal): Promise<void> => {
+    actor.send({ type: 'STOP' });
+    await when((snapshot) => (snapshot.matches('stopped') ? true : undefined), signal);
+    const { error } = actor.getSnapshot().context;
+    if (error?.code === 'WORKLOAD_STOP_FAILED') throw new UpdateError(error.code, error.message);
+  };
+
+  const start = async (target: LaunchTarget, signal: AbortSignal): Promise<{ pid: number }> => {
+    if (!actor.getSnapshot().matches('stopped')) await stop(signal);
+    actor.send({ type: 'START', target });
+    const started = await when((snapshot) => {
+      if (snapshot.matches('running') && snapshot.context.pid !== null) return { pid: snapshot.context.pid };
+      return snapshot.context.error ?? undefined;
+    }, signal);
+    if ('code' in started) throw new UpdateError(started.code, started.message);
+    return started;
+  };
+
+  return {
+    start,
+    stop,
+    status,
+    exit: (pid, signal) =>
+      when(
+        ({ context, value }) =>
+          value === 'running' && context.pid === pid ? undefined : (context.lastExit ?? 'stopped'),
+        signal,
+      ),
+    crashLoop: (signal) =>
+      when(
+        ({ context }) =>
+          context.crashes >= policy.crashLoop
+            ? `${String(context.crashes)} crashes in a row, the last by ${context.lastExit ?? 'an unknown cause'}`
+            : undefined,
+        signal,
+      ),
+    endSurvivor: () => ports.processes.endSurvivor(policy.stopTimeoutMs),
+    subscribe: (listener) => {
+      actor.subscribe((snapshot) => {
+        listener(status(snapshot));
+      });
+    },
+  };
+}
