@@ -1,0 +1,218 @@
+/**
+ * The composition root of the daemon: config → adapters → services → machines → control API. Nothing else makes adapters.
+ */
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { createActor } from 'xstate';
+import { systemClock } from './adapters/clock.ts';
+import { nodeDisk } from './adapters/disk.ts';
+import { openDownloads } from './adapters/downloads.ts';
+import { createFeed } from './adapters/feed.ts';
+import { openHeadStore } from './adapters/head-store.ts';
+import { createHttpProbe } from './adapters/http-probe.ts';
+import { createIds } from './adapters/ids.ts';
+import { immediateGate } from './adapters/immediate-gate.ts';
+import { openJournal } from './adapters/journal.ts';
+import { createProcesses } from './adapters/processes.ts';
+import { openQuarantine } from './adapters/quarantine.ts';
+import { openStateDir, statePaths } from './adapters/state-dir.ts';
+import { openVersionStore } from './adapters/version-store.ts';
+import type { Config } from './config/index.ts';
+import type { ControlApi } from './control/api.ts';
+import { startControlServer } from './control/server.ts';
+import { createBoard } from './daemon/board.ts';
+import { createCommands } from './daemon/commands.ts';
+import { describeHost } from './daemon/host.ts';
+import { createDaemonLog } from './daemon/log.ts';
+import { buildStatus } from './daemon/status.ts';
+import type { Embedded } from './embedded.ts';
+import { updateMachine } from './machines/update.machine.ts';
+import { services, type StepObserver } from './services/index.ts';
+import type { Ports } from './services/ports.ts';
+import type { Settings } from './services/settings.ts';
+import { createSupervisor, type Supervisor } from './supervisor.ts';
+import type { StateName } from './types.ts';
+
+/** What a program that is not ours is held to be before its first update: lower than every release. */
+const UNKNOWN_VERSION = '0.0.0-0';
+
+/** After a stop the kernel frees the port at once, unless somebody else holds it. */
+const ADDRESS_FREE_MS = 3_000;
+
+/** What {@link startDaemon} needs. */
+export interface DaemonOptions {
+  readonly config: Config;
+  /** What the program was built with: keys, version, default feed. */
+  readonly embedded: Embedded;
+  /** Absolute path of the daemon's own program, which is the workload before any update unless `workload.binary` is set. */
+  readonly program: string;
+  readonly logger: Logger;
+  /** Called when the daemon cannot go on (a fault of the program); the caller ends the process. */
+  readonly onFatal: (error: unknown) => void;
+  /** Hears of every step, for metrics and traces; called before the step does anything, once its intent is durable. */
+  readonly observe?: StepObserver;
+}
+
+/** A running daemon. */
+export interface Daemon {
+  /** null where there is no update logic (Kubernetes without a state directory). */
+  readonly api: ControlApi | null;
+  /** Stops it in good order: the update first, then the control API, then the workload. */
+  stop(): Promise<void>;
+}
+
+function baselineOf({ config, embedded, program }: DaemonOptions): { version: string; entry: string } {
+  const { binary } = config.workload;
+  return binary === null ? { version: embedded.version, entry: program } : { version: UNKNOWN_VERSION, entry: binary };
+}
+
+function whyDisabled({ update, runtime }: Config): string | null {
+  if (runtime.kind === 'k8s') return `this host is Kubernetes (${runtime.reason}); change the image tag instead`;
+  return update.disabled ? 'CORESDK_UPDATE_DISABLED is set' : null;
+}
+
+function startSupervisor({ config }: DaemonOptions, recordPath: string): Supervisor {
+  const { workload } = config;
+  const processes = createProcesses({
+    command: workload.command,
+    env: workload.env,
+    recordPath,
+    output: workload.output === 'inherit' ? 'inherit' : { file: workload.output },
+    clock: systemClock,
+  });
+  return createSupervisor({ processes, clock: systemClock }, workload);
+}
+
+/** Kubernetes without a state directory: the workload is supervised, and nothing else happens. */
+async function superviseOnly(options: DaemonOptions): Promise<Daemon> {
+  const folder = await mkdtemp(join(tmpdir(), 'coresdk-'));
+  const supervisor = startSupervisor(options, join(folder, 'workload.json'));
+  supervisor.subscribe(createDaemonLog(options.logger).workload);
+  const { version, entry } = baselineOf(options);
+  const { signal } = new AbortController();
+  options.logger.info(`no update logic: ${whyDisabled(options.config) ?? ''}`);
+  await supervisor.start({ ref: { origin: 'baseline', version }, entry }, signal);
+  return {
+    api: null,
+    stop: async () => {
+      await supervisor.stop(signal);
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+function settingsOf({ update, probe }: Config, disabled: string | null): Settings {
+  return {
+    channel: update.channel,
+    disabled,
+    checkIntervalMs: update.checkIntervalMs,
+    jitter: update.jitter,
+    rollbackTimeoutMs: update.rollbackTimeoutMs,
+    probeIntervalMs: probe.intervalMs,
+    probeSuccessThreshold: probe.successThreshold,
+    watchMs: probe.watchMs,
+    addressFreeMs: ADDRESS_FREE_MS,
+  };
+}
+
+/**
+ * Starts the daemon: opens the state directory and takes its lock, recovers what was interrupted, starts the workload,
+ * and listens on the control socket.
+ *
+ * @throws UpdateError `STATE_DIR_UNUSABLE`, `ALREADY_RUNNING`, `CONFIG_INVALID`, `TRUST_SET_INVALID`
+ * @example
+ * const daemon = await startDaemon({ config, embedded, program: process.argv[1], logger, onFatal });
+ * process.once('SIGTERM', () => void daemon.stop());
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const { config, embedded, logger } = options;
+  const disabled = whyDisabled(config);
+  if (config.runtime.kind === 'k8s' && !existsSync(statePaths(config.stateDir).stateDb)) return superviseOnly(options);
+
+  const host = describeHost(embedded);
+  const feedUrl = config.update.feedUrl ?? embedded.feedUrl;
+  const paths = await openStateDir(config.stateDir);
+  const { journal, damage } = openJournal({ path: paths.stateDb, clock: systemClock });
+  const log = createDaemonLog(logger);
+  const board = createBoard(systemClock, log.progress);
+  const supervisor = startSupervisor(options, paths.workloadRecord);
+  supervisor.subscribe(log.workload);
+  const feed = feedUrl === null ? null : createFeed(feedUrl);
+  const ports: Ports = {
+    clock: systemClock,
+    ids: createIds(systemClock),
+    feed,
+    heads: await openHeadStore(nodeDisk, paths.heads),
+    downloads: openDownloads(nodeDisk, paths.downloads),
+    store: openVersionStore({ disk: nodeDisk, paths, baseline: baselineOf(options) }),
+    quarantine: await openQuarantine(nodeDisk, paths.quarantine),
+    journal,
+    workload: supervisor,
+    probe: createHttpProbe({ url: config.probe.url, timeoutMs: config.probe.timeoutMs }),
+    gate: immediateGate,
+    reporter: board.reporter,
+    host,
+  };
+  const observe: StepObserver = (event) => {
+    log.step(event);
+    options.observe?.(event);
+  };
+  if (damage !== null) board.reporter.report({ kind: 'warning', error: damage });
+
+  const actor = createActor(
+    updateMachine.provide({ actors: services(ports, settingsOf(config, disabled), observe) }),
+  );
+  let state: StateName | null = null;
+  let endedId: string | null = null;
+  actor.subscribe({
+    next: ({ value, context }) => {
+      if (value !== state) board.entered(value);
+      state = value;
+      const key = context.ended === null ? null : `${context.ended.attempt.id} ${context.ended.outcome}`;
+      if (context.ended !== null && key !== endedId) {
+        board.ended(context.ended);
+        log.ended(context.ended);
+      }
+      endedId = key;
+    },
+    error: options.onFatal,
+  });
+
+  const api = createCommands({
+    ports,
+    actor,
+    board,
+    channel: config.update.channel,
+    bundlePath: config.update.bundlePath,
+    disabled,
+    status: () => {
+      const { value, context } = actor.getSnapshot();
+      return buildStatus({ ports, config, embedded, disabled, feedUrl, board, state: value, context });
+    },
+  });
+  const control = await startControlServer({
+    api,
+    socket: config.control.socket,
+    version: embedded.version,
+    onFault: (error) => {
+      logger.error({ err: error }, 'a request to the control API failed by a bug');
+    },
+  });
+  actor.start();
+
+  return {
+    api,
+    stop: async () => {
+      const probing = actor.getSnapshot().matches('probing');
+      actor.stop();
+      if (probing) await journal.suspend();
+      await control.close();
+      await supervisor.stop(new AbortController().signal);
+      await feed?.close();
+      journal.end();
+    },
+  };
+}

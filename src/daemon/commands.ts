@@ -1,0 +1,143 @@
+/**
+ * What an operator may ask of the daemon: the control API's commands, as events for the update machine.
+ *
+ * Invariant: whether a command can be taken is looked at and its event sent in one go, with nothing awaited in between, so that
+ * two commands never begin two attempts.
+ */
+import semver from 'semver';
+import type { ActorRefFrom } from 'xstate';
+import type { ControlApi } from '../control/api.ts';
+import { UpdateError } from '../errors.ts';
+import type { updateMachine } from '../machines/update.machine.ts';
+import type { UpdateEvent } from '../machines/update.types.ts';
+import { storedHead } from '../services/heads.ts';
+import type { Ports } from '../services/ports.ts';
+import type { Attempt, Channel, Plan, Trigger, VersionRef } from '../types.ts';
+import { endedView, type Board } from './board.ts';
+import { attemptView, versionView } from './status.ts';
+
+/** What the commands work on. */
+export interface CommandsOptions {
+  readonly ports: Ports;
+  readonly actor: ActorRefFrom<typeof updateMachine>;
+  readonly board: Board;
+  readonly channel: Channel;
+  readonly bundlePath: string | null;
+  readonly disabled: string | null;
+  readonly status: ControlApi['status'];
+}
+
+/** The version that an operator's rollback leads to. */
+async function rollbackTarget(ports: Ports, current: VersionRef, wanted: string | null): Promise<VersionRef> {
+  const versions = await ports.store.list();
+  const committed = versions.filter(({ ref, mark }) => mark !== null && semver.lt(ref.version, current.version));
+  if (wanted !== null && wanted !== ports.store.baseline.version) {
+    const found = committed.find(({ ref }) => ref.version === wanted);
+    if (found !== undefined) return found.ref;
+    const known = committed.map(({ ref }) => ref.version).join(', ');
+    throw new UpdateError(
+      'VERSION_NOT_FOUND',
+      `expected a version below ${current.version} that was committed here (${known === '' ? 'there is none' : known}), found ${wanted}`,
+    );
+  }
+  if (current.origin === 'baseline')
+    throw new UpdateError('ROLLBACK_IMPOSSIBLE', `${current.version} runs, which was there before any update`);
+  if (wanted !== null) return ports.store.baseline;
+  const previous = versions.find(({ ref }) => ref.digest === current.digest)?.mark?.previous;
+  const kept = committed.find(({ ref }) => previous?.origin === 'store' && ref.digest === previous.digest);
+  return kept?.ref ?? (previous?.origin === 'baseline' ? previous : (committed[0]?.ref ?? ports.store.baseline));
+}
+
+async function refuseBlocked(ports: Ports, target: VersionRef): Promise<void> {
+  for (const channel of ['stable', 'edge'] as const) {
+    const stored = await storedHead(ports, channel, 'any');
+    if (stored?.head.blocked?.includes(target.version) === true)
+      throw new UpdateError('VERSION_BLOCKED', `${target.version} is blocked by the ${channel} head`);
+  }
+}
+
+/** Makes what the control server exposes. */
+export function createCommands(options: CommandsOptions): ControlApi {
+  const { ports, actor, board, disabled } = options;
+
+  const begin = (trigger: Trigger, mode: Attempt['mode'], event: (attempt: Attempt) => UpdateEvent): string => {
+    if (disabled !== null) throw new UpdateError('UPDATES_DISABLED', `no updates on this host: ${disabled}`);
+    const { value, context } = actor.getSnapshot();
+    if (value === 'failed')
+      throw new UpdateError('BUSY', 'a rollback failed and is not mended yet: run `core sidecar retry` first');
+    if (value !== 'idle')
+      throw new UpdateError('BUSY', `attempt ${context.attempt?.id ?? '(start-up)'} is in ${value}`);
+    if (context.verdict !== null)
+      throw new UpdateError(
+        'UPDATES_PAUSED',
+        'the last failed release could not be put into quarantine: run `core sidecar resume` first',
+      );
+    const attempt: Attempt = { id: ports.ids.next(), trigger, mode };
+    actor.send(event(attempt));
+    return attempt.id;
+  };
+  const check = (trigger: Trigger, mode: Attempt['mode']): string =>
+    begin(trigger, mode, (attempt) => ({ type: 'CHECK', attempt }));
+  const apply = (trigger: Trigger, path: string): string =>
+    begin(trigger, 'apply', (attempt) => ({ type: 'APPLY', attempt, path }));
+
+  return {
+    status: options.status,
+    history: async (limit) => (await ports.journal.history(limit)).map(attemptView),
+    attempt: (id) => {
+      const { value, context } = actor.getSnapshot();
+      const ended = board.find(id);
+      if (ended !== null) return Promise.resolve(endedView(ended));
+      if (context.attempt?.id !== id) return Promise.resolve(null);
+      return Promise.resolve({
+        id,
+        state: value,
+        from: context.plan?.from.version ?? null,
+        to: context.plan?.to.version ?? context.release?.version ?? null,
+        progress: board.progress(),
+        ended: null,
+      });
+    },
+    check: async () => check('check', options.channel === 'manual' ? 'report' : 'apply'),
+    update: async ({ dryRun }) => {
+      if (dryRun) return check('update', 'report');
+      if (options.channel === 'manual' && options.bundlePath !== null) return apply('update', options.bundlePath);
+      return check('update', 'apply');
+    },
+    apply: async (path) => apply('bundle', path),
+    rollback: async (version) => {
+      const current = await ports.store.current();
+      const plan: Plan = { from: await rollbackTarget(ports, current, version), to: current };
+      await refuseBlocked(ports, plan.from);
+      const message = `an operator asked to go back from ${current.version} to ${plan.from.version}`;
+      const verdict = {
+        error: { code: 'ROLLED_BACK_BY_OPERATOR' as const, message },
+        evidence: [],
+        interruptions: 0,
+      };
+      return begin('rollback', 'apply', (attempt) => ({ type: 'ROLLBACK', attempt, plan, verdict }));
+    },
+    resume: async () => {
+      actor.send({ type: 'RESUME' });
+    },
+    retry: async () => {
+      if (!actor.getSnapshot().matches('failed'))
+        throw new UpdateError('BUSY', 'expected a failed rollback to retry, found none');
+      actor.send({ type: 'RETRY' });
+    },
+    clearQuarantine: async (wanted) => {
+      const entries = await ports.quarantine.list();
+      const found = entries.filter(
+        ({ digest, version }) => version === wanted || (wanted.length >= 8 && digest.startsWith(wanted)),
+      );
+      const [entry] = found;
+      if (entry === undefined || found.length > 1)
+        throw new UpdateError(
+          'VERSION_NOT_FOUND',
+          `expected one quarantined release that fits ${wanted}, found ${String(found.length)}`,
+        );
+      await ports.quarantine.clear(entry.digest);
+      return versionView({ origin: 'store', version: entry.version, digest: entry.digest });
+    },
+  };
+}

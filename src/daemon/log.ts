@@ -1,0 +1,68 @@
+import type { Logger } from 'pino';
+import type { Progress, WorkloadStatus } from '../services/ports.ts';
+import type { StepEvent } from '../services/index.ts';
+import type { Ended } from '../types.ts';
+
+/** What the daemon writes to its log; one method for each kind of event, so that its lines have one shape. */
+export interface DaemonLog {
+  step(event: StepEvent): void;
+  progress(progress: Progress): void;
+  ended(ended: Ended): void;
+  workload(status: WorkloadStatus): void;
+}
+
+/** Outcomes that somebody should read about. */
+const LOUD = new Set(['rolledBack', 'failed', 'refused', 'error', 'interrupted']);
+
+/** Writes events of the daemon as structured log lines: attempt, state, code. */
+export function createDaemonLog(logger: Logger): DaemonLog {
+  let lastWorkload = '';
+  return {
+    step: (event) => {
+      const about = { attempt: event.attempt?.id, state: event.state, step: event.step };
+      switch (event.phase) {
+        case 'began':
+          // Waiting in `idle` is not an event.
+          if (event.state !== 'idle') logger.info(about, `entered ${event.state}`);
+          return;
+        case 'done':
+          logger.debug({ ...about, took_ms: event.tookMs }, `${event.step} done`);
+          return;
+        case 'failed':
+          if (event.error.code === 'CANCELLED') return;
+          logger.warn(
+            { ...about, took_ms: event.tookMs, code: event.error.code },
+            `${event.step} failed: ${event.error.message}`,
+          );
+          if (event.error.code === 'INTERNAL') logger.error({ ...about, err: event.error }, 'this is a bug');
+      }
+    },
+    progress: (progress) => {
+      if (progress.kind === 'warning') logger.warn({ code: progress.error.code }, progress.error.message);
+      else if (progress.kind === 'nextCheck') logger.debug({ at: progress.at }, `next check: ${progress.why}`);
+      else if (progress.kind === 'probe')
+        logger.debug({ healthy: progress.result.healthy }, `probe: ${progress.result.detail}`);
+    },
+    ended: ({ attempt, outcome, reason, error, stage, from, to }) => {
+      const about = {
+        attempt: attempt.id,
+        trigger: attempt.trigger,
+        outcome,
+        state: stage,
+        code: error?.code,
+        from: from?.version,
+        to: to?.version,
+      };
+      if (LOUD.has(outcome)) logger.error(about, `attempt ended: ${outcome}: ${reason}`);
+      else logger.info(about, `attempt ended: ${outcome}: ${reason}`);
+    },
+    workload: ({ state, ref, pid, lastExit, restarts }) => {
+      const line = `${state} ${String(pid)}`;
+      if (line === lastWorkload) return;
+      lastWorkload = line;
+      const about = { version: ref?.version, pid, restarts, last_exit: lastExit };
+      if (state === 'crashed') logger.warn(about, 'the workload crashed');
+      else logger.info(about, `workload: ${state}`);
+    },
+  };
+}

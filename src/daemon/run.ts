@@ -1,0 +1,50 @@
+import { pino } from 'pino';
+import { loadConfig } from '../config/index.ts';
+import { startDaemon } from '../daemon.ts';
+import { embedded } from '../embedded.ts';
+
+/** What the role of the daemon needs from the command line. */
+export interface RunOptions {
+  /** From `--config`; the default path when it is not given. */
+  readonly configPath: string | undefined;
+  /** Absolute path of this program. */
+  readonly program: string;
+}
+
+/** Resolves with the name of the first signal that asks to stop. A second one ends the process at once. */
+function asked(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, resolve);
+  });
+}
+
+/**
+ * The role of the daemon: runs until SIGTERM or SIGINT.
+ *
+ * @returns the exit code: 0 after a stop in good order, 1 after a fault of the program
+ * @throws UpdateError what keeps it from starting
+ */
+export async function runDaemon({ configPath, program }: RunOptions): Promise<number> {
+  // First of all: a signal during the start must not leave a workload behind.
+  const stop = asked();
+  const { config, warnings } = await loadConfig({ path: configPath });
+  const logger = pino({ level: config.log.level, base: null });
+  for (const warning of warnings) logger.warn(warning);
+
+  const fatal = Promise.withResolvers<never>();
+  const daemon = await startDaemon({ config, embedded, program, logger, onFatal: fatal.reject });
+  if (embedded.trust?.development === true)
+    logger.warn('DEVELOPMENT KEYS: this program trusts throw-away keys; never run it in production');
+  logger.info({ version: embedded.version, channel: config.update.channel }, 'daemon started');
+  try {
+    const signal = await Promise.race([stop, fatal.promise]);
+    logger.info(`stopping on ${signal}`);
+    return 0;
+  } catch (error) {
+    logger.fatal({ err: error }, 'this is a bug: the update machine ended; stopping');
+    return 1;
+  } finally {
+    await daemon.stop();
+    logger.info('stopped');
+  }
+}

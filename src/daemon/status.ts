@@ -1,0 +1,127 @@
+import { keyIds } from '../bundle/trust-set.ts';
+import type { Config } from '../config/index.ts';
+import type { AttemptView, Status, VersionView } from '../control/api.ts';
+import type { Embedded } from '../embedded.ts';
+import { ERROR_CODES } from '../error-codes.ts';
+import type { UpdateContext } from '../machines/update.types.ts';
+import { versionFloor } from '../services/admission.ts';
+import type { AttemptRecord, Ports } from '../services/ports.ts';
+import type { StateName, VersionRef } from '../types.ts';
+import { errorView, type Board } from './board.ts';
+
+const iso = (at: number): string => new Date(at).toISOString();
+const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));
+
+const digestOf = (ref: VersionRef): string | null => (ref.origin === 'store' ? ref.digest : null);
+
+/** A version for a reader. */
+export function versionView(ref: VersionRef): VersionView {
+  return { version: ref.version, digest: digestOf(ref) };
+}
+
+/** An attempt of the history for a reader. */
+export function attemptView(record: AttemptRecord): AttemptView {
+  return {
+    id: record.id,
+    trigger: record.trigger,
+    started_at: iso(record.startedAt),
+    ended_at: isoOrNull(record.endedAt),
+    outcome: record.outcome,
+    reason: record.reason,
+    error: record.error === null ? null : errorView(record.error),
+    from: record.from,
+    to: record.to,
+    digest: record.digest,
+    steps: record.steps.map(({ state, at }) => ({ state, at: iso(at) })),
+  };
+}
+
+/** What is read to make a status. */
+export interface StatusSources {
+  readonly ports: Ports;
+  readonly config: Config;
+  readonly embedded: Embedded;
+  readonly disabled: string | null;
+  readonly feedUrl: string | null;
+  readonly board: Board;
+  readonly state: StateName;
+  readonly context: UpdateContext;
+}
+
+/** One sentence for the operator: what happens next, or what to do. */
+function nextAction({ state, context, board, disabled }: StatusSources): string {
+  if (state === 'failed') {
+    const error = context.ended?.error ?? context.paused;
+    return error === null ? 'Run `core sidecar retry`.' : ERROR_CODES[error.code].next;
+  }
+  if (state !== 'idle') return `An attempt is in ${state}; nothing to do.`;
+  if (disabled !== null) return `No updates: ${disabled}.`;
+  if (context.paused !== null) return ERROR_CODES[context.paused.code].next;
+  const { at, why } = board.nextCheck();
+  return at === null ? `No check by itself: ${why}.` : `The next check is at ${iso(at)}.`;
+}
+
+/** Builds `GET /v1/status`. */
+export async function buildStatus(sources: StatusSources): Promise<Status> {
+  const { ports, config, embedded, disabled, feedUrl, board, state, context } = sources;
+  const [current, versions, quarantine, floor, history] = await Promise.all([
+    ports.store.current(),
+    ports.store.list(),
+    ports.quarantine.list(),
+    versionFloor(ports),
+    ports.journal.history(1),
+  ]);
+  const workload = ports.workload.status();
+  const { at: nextCheckAt, why } = board.nextCheck();
+  const lastError = board.lastError();
+  const [last] = history;
+  return {
+    state,
+    attempt: context.attempt?.id ?? null,
+    from: context.plan?.from.version ?? (context.attempt === null ? null : current.version),
+    to: context.plan?.to.version ?? context.release?.version ?? null,
+    progress: board.progress(),
+    channel: config.update.channel,
+    feed_url: feedUrl,
+    next_check_at: isoOrNull(nextCheckAt),
+    next_check_why: why,
+    next_action: nextAction(sources),
+    last_error: lastError === null ? null : { ...errorView(lastError.error), at: iso(lastError.at) },
+    paused: context.paused === null ? null : errorView(context.paused),
+    disabled,
+    current: versionView(current),
+    versions: versions.map(({ ref, mark }) => ({
+      ...versionView(ref),
+      committed_at: isoOrNull(mark?.at ?? null),
+      current: digestOf(current) === ref.digest,
+    })),
+    version_floor: floor,
+    watching:
+      context.watch === null
+        ? null
+        : { version: context.watch.version.version, back_to: context.watch.previous.version },
+    quarantine: quarantine.map(({ digest, version, at, reason, evidence }) => ({
+      digest,
+      version,
+      at: iso(at),
+      reason: errorView(reason),
+      evidence,
+    })),
+    workload: {
+      state: workload.state,
+      version: workload.ref?.version ?? null,
+      pid: workload.pid,
+      started_at: isoOrNull(workload.startedAt),
+      restarts: workload.restarts,
+      last_exit: workload.lastExit,
+    },
+    last_attempt: last === undefined ? null : attemptView(last),
+    updater: {
+      version: embedded.version,
+      commit: embedded.commit,
+      key_ids: keyIds(ports.host.trust),
+      development_keys: ports.host.trust.development,
+    },
+    warnings: board.warnings().map(({ error, at }) => ({ ...errorView(error), at: iso(at) })),
+  };
+}
