@@ -1,0 +1,49 @@
+/** The configuration once it is read: complete, checked, times in milliseconds. Data only. */
+import type { Channel } from '../types.ts';
+import type { Runtime } from './runtime.ts';
+
+/** What the daemon is told to do. Built by `loadConfig`; the keys in the file are in `schema.ts`. */
+export interface Config {
+  readonly update: {
+    readonly channel: Channel;
+    readonly checkIntervalMs: number;
+    readonly rollbackTimeoutMs: number;
+    /** What a bare `update` applies on the manual channel. */
+    readonly bundlePath: string | null;
+    /** null: the feed that the program was built with, if any. */
+    readonly feedUrl: string | null;
+    /** The share of the interval by which checks are spread, 0 to 1. */
+    readonly jitter: number;
+    /** `CORESDK_UPDATE_DISABLED`: no update of any kind. */
+    readonly disabled: boolean;
+  };
+  readonly workload: {
+    /** `{binary}` stands for the entry file of the version that runs. */
+    readonly command: readonly string[];
+    /** What runs before any update; null: the daemon's own program. */
+    readonly binary: string | null;
+    /** Added to the daemon's environment; `CORESDK_TENANT` among them where it is set. */
+    readonly env: Readonly<Record<string, string>>;
+    readonly stopTimeoutMs: number;
+    /** `inherit`, or the absolute path of a file. */
+    readonly output: string;
+    readonly backoffInitialMs: number;
+    readonly backoffMaxMs: number;
+    /** Crashes in a row that count as a loop. */
+    readonly crashLoop: number;
+    /** A run of this length ends the row. */
+    readonly stableAfterMs: number;
+  };
+  readonly probe: {
+    readonly url: string;
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+    readonly successThreshold: number;
+    readonly watchMs: number;
+  };
+  readonly stateDir: string;
+  readonly control: { readonly socket: string };
+  readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent' };
+  readonly tenant: string | null;
+  readonly runtime: Runtime;
+}

@@ -1,0 +1,62 @@
+/** Fills in the defaults and turns the file's words into the program's: camelCase, times in milliseconds. */
+import { join } from 'node:path';
+import type { Config } from './config.ts';
+import type { Runtime } from './runtime.ts';
+import type { ConfigFile } from './schema.ts';
+
+/** What only the environment says. */
+export interface Ambient {
+  readonly disabled: boolean;
+  readonly tenant: string | null;
+  readonly runtime: Runtime;
+}
+
+const ms = (seconds: number): number => Math.round(seconds * 1000);
+
+/**
+ * A complete configuration.
+ *
+ * @param file - a valid file, with the environment's overrides in it already
+ * @param ambient - what only the environment says
+ */
+export function resolve(file: ConfigFile, ambient: Ambient): Config {
+  const update = file.update ?? {};
+  const workload = file.workload ?? {};
+  const probe = file.probe ?? {};
+  const stateDir = file.state_dir ?? '/var/lib/coresdk';
+  const { tenant } = ambient;
+  return {
+    update: {
+      channel: update.channel ?? 'stable',
+      checkIntervalMs: ms(update.check_interval ?? 3600),
+      rollbackTimeoutMs: ms(update.rollback_timeout ?? 60),
+      bundlePath: update.bundle_path ?? null,
+      feedUrl: update.feed_url ?? null,
+      jitter: update.jitter ?? 0.1,
+      disabled: ambient.disabled,
+    },
+    workload: {
+      command: workload.command ?? ['{binary}', 'serve'],
+      binary: workload.binary ?? null,
+      env: { ...workload.env, ...(tenant === null ? {} : { CORESDK_TENANT: tenant }) },
+      stopTimeoutMs: ms(workload.stop_timeout ?? 10),
+      output: workload.output ?? 'inherit',
+      backoffInitialMs: ms(workload.backoff_initial ?? 1),
+      backoffMaxMs: ms(workload.backoff_max ?? 30),
+      crashLoop: workload.crash_loop ?? 3,
+      stableAfterMs: ms(workload.stable_after ?? 60),
+    },
+    probe: {
+      url: probe.url ?? 'http://127.0.0.1:7701/healthz',
+      intervalMs: ms(probe.interval ?? 1),
+      timeoutMs: ms(probe.timeout ?? 2),
+      successThreshold: probe.success_threshold ?? 1,
+      watchMs: ms(probe.watch ?? 600),
+    },
+    stateDir,
+    control: { socket: file.control?.socket ?? join(stateDir, 'control.sock') },
+    log: { level: file.log?.level ?? 'info' },
+    tenant,
+    runtime: ambient.runtime,
+  };
+}

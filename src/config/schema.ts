@@ -1,0 +1,139 @@
+/**
+ * The configuration's keys: for each its shape, and in words what is allowed. Keys are snake_case as in the file.
+ * Strict: an unknown key is an error, so that a misspelt one is never a silent default.
+ */
+import { isAbsolute } from 'node:path';
+import { z } from 'zod';
+import { CHANNELS } from './channel.ts';
+
+/** The longest path of a unix socket that every system takes (`sun_path` less its NUL: 107 on Linux, 103 on macOS). */
+export const SOCKET_PATH_MAX = 103;
+
+/** Levels of the log, as pino names them. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+const WEEK_S = 7 * 24 * 3600;
+
+const seconds = (min: number, max: number): z.ZodNumber =>
+  z
+    .number()
+    .min(min)
+    .max(max)
+    .describe(`a number of seconds from ${String(min)} to ${String(max)}`);
+
+const count = (max: number): z.ZodNumber =>
+  z
+    .int()
+    .min(1)
+    .max(max)
+    .describe(`a whole number from 1 to ${String(max)}`);
+
+const text = z
+  .string()
+  .min(1)
+  .refine((value) => !value.includes('\0'));
+
+const path = text.refine((value) => isAbsolute(value)).describe('an absolute path');
+
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T) =>
+  z.enum(values).describe(`one of ${values.join(', ')}`);
+
+/** Whether `value` is a URL with one of `protocols`, and nothing in it that is a secret or would be lost. */
+function isPlainUrl(value: string, protocols: readonly string[], query: boolean): boolean {
+  const url = URL.parse(value);
+  if (url === null || !protocols.includes(url.protocol)) return false;
+  if (url.username !== '' || url.password !== '' || value.includes('#')) return false;
+  if (!query && value.includes('?')) return false;
+  return url.protocol === 'file:' ? url.host === '' : url.host !== '';
+}
+
+/** A feed's address: `https:`, `http:` or `file:`; no user, password, query or fragment. */
+export const feedUrlSchema = text
+  .refine((value) => isPlainUrl(value, ['https:', 'http:', 'file:'], false))
+  .describe('an https:, http: or file: URL without user, password, query and fragment');
+
+const updateShape = {
+  channel: oneOf(CHANNELS),
+  check_interval: seconds(0.1, WEEK_S),
+  rollback_timeout: seconds(0.1, 24 * 3600),
+  bundle_path: path,
+  feed_url: feedUrlSchema,
+  jitter: z.number().min(0).max(1).describe('a number from 0 to 1'),
+};
+
+const workloadShape = {
+  command: z
+    .array(text)
+    .min(1)
+    .refine((words) => words.some((word) => word.includes('{binary}')))
+    .describe('a list of words of which one holds {binary}, the program that is updated'),
+  binary: path,
+  env: z
+    .record(
+      z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/),
+      z.string().refine((value) => !value.includes('\0')),
+    )
+    .describe('a map of names (letters, digits, _) to texts; numbers and booleans in quotes'),
+  stop_timeout: seconds(0, 3600),
+  output: z.union([z.literal('inherit'), path]).describe('inherit, or an absolute path'),
+  backoff_initial: seconds(0.01, 3600),
+  backoff_max: seconds(0.01, 24 * 3600),
+  crash_loop: count(1000),
+  stable_after: seconds(0, WEEK_S),
+};
+
+const probeShape = {
+  url: text
+    .refine((value) => isPlainUrl(value, ['http:', 'https:'], true))
+    .describe('an http: or https: URL without user, password and fragment'),
+  interval: seconds(0.01, 3600),
+  timeout: seconds(0.01, 3600),
+  success_threshold: count(1000),
+  watch: seconds(0, WEEK_S),
+};
+
+const controlShape = {
+  socket: path
+    .refine((value) => Buffer.byteLength(value) <= SOCKET_PATH_MAX)
+    .describe(`an absolute path of at most ${String(SOCKET_PATH_MAX)} bytes`),
+};
+
+const logShape = { level: oneOf(LOG_LEVELS) };
+
+/** The sections of the file and the keys in them. */
+export const SECTIONS = {
+  update: updateShape,
+  workload: workloadShape,
+  probe: probeShape,
+  control: controlShape,
+  log: logShape,
+} as const;
+
+/** The keys that stand outside of any section. */
+export const ROOT_KEYS = { state_dir: path } as const;
+
+/** A section that is named but empty (`update:`) is the same as one that is not there. */
+const section = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).partial().nullish();
+
+/** The configuration file. Every key may be absent; defaults are in `defaults.ts`. */
+export const fileSchema = z.strictObject({
+  update: section(updateShape),
+  workload: section(workloadShape),
+  probe: section(probeShape),
+  control: section(controlShape),
+  log: section(logShape),
+  state_dir: ROOT_KEYS.state_dir.optional(),
+});
+
+/** What a valid configuration file holds. */
+export type ConfigFile = z.infer<typeof fileSchema>;
+
+const leaves: readonly (readonly [string, z.ZodType])[] = [
+  ...Object.entries(ROOT_KEYS),
+  ...Object.entries(SECTIONS).flatMap(([name, shape]) =>
+    Object.entries(shape).map(([key, schema]) => [`${name}.${key}`, schema] as const),
+  ),
+];
+
+/** Every key by its dotted name (`update.channel`), with the schema of its value. */
+export const KEYS: ReadonlyMap<string, z.ZodType> = new Map(leaves);
