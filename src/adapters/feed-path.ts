@@ -1,0 +1,48 @@
+import { UpdateError } from '../errors.ts';
+
+/** Plain segments only, as in the channel head: no `..`, no empty segment, no escape, query, host or backslash. */
+const PLAIN = /^[A-Za-z0-9_][A-Za-z0-9._+@-]*(\/[A-Za-z0-9_][A-Za-z0-9._+@-]*)*$/;
+const LONGEST = 255;
+
+/**
+ * Joins a path from a signed document to a feed's URL.
+ *
+ * @param base - the feed's URL; its path ends with `/`
+ * @param path - relative, plain segments separated by `/`, at most 255 characters
+ * @throws UpdateError `FEED_PATH_INVALID` for anything else, even where it would stay in the feed
+ */
+export function joinFeedPath(base: URL, path: string): URL {
+  const joined = PLAIN.test(path) && path.length <= LONGEST ? URL.parse(path, base) : null;
+  if (joined?.href !== `${base.href}${path}`)
+    throw new UpdateError(
+      'FEED_PATH_INVALID',
+      `expected a plain path within the feed, found ${JSON.stringify(path)}`,
+    );
+  return joined;
+}
+
+/**
+ * A feed's URL, its path ending with `/`.
+ *
+ * @throws UpdateError `CONFIG_INVALID` when it is not an `https:`, `http:` or `file:` URL without query and fragment
+ */
+export function parseFeedUrl(text: string): URL {
+  const url = URL.parse(text);
+  // A file on another host cannot be read.
+  const isFeed = /^https?:\/\/|^file:\/\/\//.test(url?.href ?? '') && !/[?#]/.test(text);
+  if (!isFeed || url === null)
+    throw new UpdateError(
+      'CONFIG_INVALID',
+      `expected update.feed_url to be an https:, http: or file: URL without query and fragment, found ${text.replace(/\/\/[^/]*@/, '//***@')}`,
+    );
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
+}
+
+/** A URL for messages: without user name and password. */
+export function displayUrl(url: URL): string {
+  const shown = new URL(url);
+  shown.username = '';
+  shown.password = '';
+  return shown.href;
+}

@@ -1,0 +1,208 @@
+/**
+ * The journal's file: created privately, locked at once, checked, and moved aside when it cannot be read.
+ *
+ * Invariants:
+ * - Whoever holds the open file is the one daemon of this state directory. `locking_mode=EXCLUSIVE` alone takes no lock,
+ *   so `BEGIN EXCLUSIVE; COMMIT` follows at once; the kernel frees it, however the process ends.
+ * - Nothing else in the process opens a journal that is in use: closing any other descriptor of it would drop the lock
+ *   (POSIX, fcntl).
+ * - Each commit is durable: rollback journal, `synchronous=EXTRA`. Not WAL, so that all of it is one file that can be moved.
+ */
+import * as fs from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { UpdateError, hasErrno } from '../errors.ts';
+import {
+  JOURNAL_APPLICATION_ID,
+  JOURNAL_VERSION,
+  attemptRow,
+  createTables,
+  inFlightRow,
+  stepRow,
+} from './journal-schema.ts';
+
+/** SQLite's primary result codes (sqlite.org/rescode.html). */
+const SQLITE = { BUSY: 5, LOCKED: 6, CORRUPT: 11, NOTADB: 26 } as const;
+
+/** Why a journal cannot be used. */
+class Unreadable extends Error {
+  override readonly name = 'Unreadable';
+}
+
+function resultCode(error: unknown): number | null {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
+    ? error.errcode & 0xff
+    : null;
+}
+
+/** Whether an error says that the content of the file is damaged. */
+export function isCorruption(error: unknown): boolean {
+  const code = resultCode(error);
+  return code === SQLITE.CORRUPT || code === SQLITE.NOTADB;
+}
+
+/** An open, locked and valid journal file. */
+export interface JournalFile {
+  readonly db: DatabaseSync;
+  /** What was wrong with the journal that was there, and where it went; `null` if all was well. */
+  readonly damage: string | null;
+}
+
+/**
+ * Opens the journal's file, or makes it. One that cannot be read is renamed to `<path>.damaged-<time>` (with what SQLite
+ * keeps beside it), and a new one is made. An empty file is filled where it is: another daemon, which starts at this very
+ * moment, may have made it.
+ *
+ * @param now - ms since 1970, for the name
+ * @throws UpdateError `ALREADY_RUNNING`, `STATE_DIR_UNUSABLE`, `DISK_FULL`
+ */
+export function openJournalFile(path: string, now: number): JournalFile {
+  try {
+    const { identity, made } = create(path);
+    try {
+      const { db, wasEmpty } = openValid(path);
+      return { db, damage: wasEmpty && !made ? `an empty file at ${path}` : null };
+    } catch (error) {
+      if (!(error instanceof Unreadable) && !isCorruption(error)) throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      const aside = moveAside(path, identity, now);
+      create(path);
+      return { db: openValid(path).db, damage: `${why}; it is now ${aside}` };
+    }
+  } catch (error) {
+    const code = resultCode(error);
+    if (code === SQLITE.BUSY || code === SQLITE.LOCKED)
+      throw new UpdateError(
+        'ALREADY_RUNNING',
+        `expected to be the only daemon on ${path}, found that another holds it`,
+        {
+          cause: error,
+        },
+      );
+    const full = code === 13 || hasErrno(error, 'ENOSPC', 'EDQUOT');
+    throw UpdateError.from(
+      error,
+      full ? 'DISK_FULL' : 'STATE_DIR_UNUSABLE',
+      `could not open the journal ${path}`,
+    );
+  }
+}
+
+/** Makes an empty file with mode 0600 if there is none; SQLite would make 0644. Returns which file it is. */
+function create(path: string): { identity: bigint; made: boolean } {
+  let made = true;
+  try {
+    fs.closeSync(fs.openSync(path, 'wx', 0o600));
+    syncFolder(path);
+  } catch (error) {
+    // Never opened when it is there: see the head of this file.
+    if (!hasErrno(error, 'EEXIST')) throw error;
+    made = false;
+  }
+  const stats = fs.lstatSync(path, { bigint: true });
+  if (!stats.isFile())
+    throw new UpdateError('STATE_DIR_UNUSABLE', `expected the journal ${path} to be a regular file`);
+  return { identity: stats.ino, made };
+}
+
+function openValid(path: string): { db: DatabaseSync; wasEmpty: boolean } {
+  // Busy at once: a daemon holds its lock for as long as it lives.
+  const db = new DatabaseSync(path, { timeout: 0, enableForeignKeyConstraints: true });
+  try {
+    db.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=EXTRA; PRAGMA trusted_schema=OFF');
+    db.exec('BEGIN EXCLUSIVE; COMMIT');
+    db.exec('PRAGMA journal_mode=DELETE');
+    const wasEmpty = isEmpty(db);
+    if (wasEmpty) createTables(db);
+    validate(db);
+    return { db, wasEmpty };
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+const pragma = (db: DatabaseSync, name: string): unknown =>
+  Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+
+function isEmpty(db: DatabaseSync): boolean {
+  const tables = db.prepare('SELECT COUNT(*) AS count FROM sqlite_schema').get()?.['count'];
+  return tables === 0 && pragma(db, 'user_version') === 0 && pragma(db, 'application_id') === 0;
+}
+
+/** The statements that made a file's tables and indices. */
+function layoutOf(db: DatabaseSync): Set<string> {
+  return new Set(
+    db
+      .prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL')
+      .all()
+      .map(({ sql }) => String(sql)),
+  );
+}
+
+function expectedLayout(): Set<string> {
+  const db = new DatabaseSync(':memory:');
+  try {
+    createTables(db);
+    return layoutOf(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** Layout, structure, and every row. Small enough (500 attempts) to be read whole. */
+function validate(db: DatabaseSync): void {
+  const application = pragma(db, 'application_id');
+  const version = pragma(db, 'user_version');
+  if (application !== JOURNAL_APPLICATION_ID || version !== JOURNAL_VERSION)
+    throw new Unreadable(
+      `expected a journal of layout ${String(JOURNAL_VERSION)}, found application ${String(application)}, layout ${String(version)}`,
+    );
+  const integrity = pragma(db, 'integrity_check');
+  if (integrity !== 'ok') throw new Unreadable(`expected an intact file, found ${String(integrity)}`);
+  const layout = layoutOf(db);
+  const expected = expectedLayout();
+  const odd = [...new Set([...layout, ...expected])].find((sql) => !layout.has(sql) || !expected.has(sql));
+  if (odd !== undefined)
+    throw new Unreadable(
+      `expected the tables of layout ${String(JOURNAL_VERSION)}, found a difference at: ${odd.slice(0, 60)}`,
+    );
+  const tables = [
+    ['in_flight', 'SELECT attempt, state, facts, suspended FROM in_flight', inFlightRow],
+    ['attempts', 'SELECT * FROM attempts', attemptRow],
+    ['steps', 'SELECT state, at FROM steps', stepRow],
+  ] as const;
+  for (const [table, sql, schema] of tables) {
+    for (const row of db.prepare(sql).all()) {
+      const issue = schema.safeParse(row).error?.issues[0];
+      if (issue !== undefined)
+        throw new Unreadable(`a row of ${table}: ${issue.path.join('.')}: ${issue.message}`);
+    }
+  }
+}
+
+/** Renames the file, if it is still the one that was found unreadable: another daemon may have been faster. */
+function moveAside(path: string, identity: bigint, now: number): string {
+  if (fs.lstatSync(path, { bigint: true }).ino !== identity)
+    throw new UpdateError(
+      'ALREADY_RUNNING',
+      `expected to be the only daemon on ${path}, found that another replaced it`,
+    );
+  const stamp = new Date(now).toISOString().replaceAll(/[-:]/g, '');
+  let aside = `${path}.damaged-${stamp}`;
+  for (let count = 2; fs.existsSync(aside); count += 1) aside = `${path}.damaged-${stamp}-${String(count)}`;
+  // What lies beside it goes first: a journal left beside a new file would be played into it.
+  for (const suffix of ['-journal', '-wal', '-shm', ''])
+    if (fs.existsSync(path + suffix)) fs.renameSync(path + suffix, aside + suffix);
+  syncFolder(path);
+  return aside;
+}
+
+function syncFolder(path: string): void {
+  const folder = fs.openSync(dirname(path), fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
+  try {
+    fs.fsyncSync(folder);
+  } finally {
+    fs.closeSync(folder);
+  }
+}

@@ -1,0 +1,260 @@
+/**
+ * The journal on `node:sqlite`: the attempt in flight, the history, budgets and refusals.
+ *
+ * Invariants:
+ * - Every method that writes is one transaction, durable when it resolves.
+ * - At most one attempt is in flight. Another that enters while one is in flight ends the first as `interrupted`.
+ * - Tables do not grow without end: 500 attempts, 500 budgets, 500 refusals are kept, the newest.
+ */
+import type { DatabaseSync } from 'node:sqlite';
+import type { z } from 'zod';
+import type { ErrorCode } from '../error-codes.ts';
+import { UpdateError, type ErrorRecord } from '../errors.ts';
+import type { AttemptFacts, AttemptRecord, Clock, InFlight, Journal } from '../services/ports.ts';
+import { isCorruption, openJournalFile } from './journal-file.ts';
+import { attemptRow, inFlightRow, numberRow, refusalRow, stepRow } from './journal-schema.ts';
+
+const KEEP = 500;
+
+/** What {@link openJournal} needs. */
+export interface JournalOptions {
+  /** Absolute path of the file; its folder exists (`openStateDir`). */
+  readonly path: string;
+  readonly clock: Pick<Clock, 'now'>;
+}
+
+/** What {@link openJournal} returns. */
+export interface OpenedJournal {
+  readonly journal: Journal;
+  /** `JOURNAL_DAMAGED` when an unreadable journal was moved aside; its message names the file. */
+  readonly damage: ErrorRecord | null;
+}
+
+/**
+ * Opens the journal, and with it takes the one-daemon lock, until `end` or until the process is gone.
+ *
+ * @throws UpdateError `ALREADY_RUNNING` if another daemon holds it, `STATE_DIR_UNUSABLE`, `DISK_FULL`
+ * @example
+ * const { journal, damage } = openJournal({ path: paths.stateDb, clock });
+ */
+export function openJournal({ path, clock }: JournalOptions): OpenedJournal {
+  const { db, damage: found } = openJournalFile(path, clock.now());
+  const damage =
+    found === null ? null : new UpdateError('JOURNAL_DAMAGED', `expected a readable journal, found ${found}`);
+  return { journal: sqliteJournal(db, clock), damage: damage?.toRecord() ?? null };
+}
+
+function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
+  let ended = false;
+
+  const run = (sql: string, ...values: (string | number | null)[]): void => {
+    db.prepare(sql).run(...values);
+  };
+  const rows = <T>(schema: z.ZodType<T>, sql: string, ...values: (string | number)[]): T[] =>
+    db.prepare(sql).all(...values).map((row) => parseRow(schema, row)); // prettier-ignore
+  const readInFlight = (): InFlight | null =>
+    rows(inFlightRow, 'SELECT attempt, state, facts, suspended FROM in_flight')[0] ?? null;
+
+  function write(what: string, work: () => void): Promise<void> {
+    try {
+      assertOpen(ended);
+      db.exec('BEGIN IMMEDIATE');
+      work();
+      db.exec('COMMIT');
+      return Promise.resolve();
+    } catch (error) {
+      try {
+        if (db.isOpen && db.isTransaction) db.exec('ROLLBACK');
+      } catch (second) {
+        return Promise.reject(fault(second, 'JOURNAL_WRITE_FAILED', `could not undo: ${what}`));
+      }
+      return Promise.reject(fault(error, 'JOURNAL_WRITE_FAILED', `could not ${what}`));
+    }
+  }
+
+  function read<T>(what: string, work: () => T): Promise<T> {
+    try {
+      assertOpen(ended);
+      return Promise.resolve(work());
+    } catch (error) {
+      return Promise.reject(fault(error, 'JOURNAL_DAMAGED', `could not read ${what}`));
+    }
+  }
+
+  const trim = (table: 'attempts' | 'budgets' | 'refusals', order: 'rowid' | 'at'): void => {
+    run(
+      `DELETE FROM ${table} WHERE rowid NOT IN (SELECT rowid FROM ${table} ORDER BY ${order} DESC, rowid DESC LIMIT ${String(KEEP)})`,
+    );
+  };
+
+  return {
+    enter: (attempt, state, facts) =>
+      write(`write that attempt ${attempt.id} enters ${state}`, () => {
+        const now = clock.now();
+        const before = readInFlight();
+        if (before !== null && before.attempt.id !== attempt.id)
+          run(
+            `UPDATE attempts SET ended_at = ?, outcome = 'interrupted', reason = ? WHERE id = ? AND ended_at IS NULL`,
+            now,
+            `attempt ${attempt.id} began`,
+            before.attempt.id,
+          );
+        const known: AttemptFacts = {
+          ...(before?.attempt.id === attempt.id ? before.facts : {}),
+          ...Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)),
+        };
+        const { plan } = known;
+        run(
+          `INSERT INTO attempts (id, trigger, started_at, reason, from_version, to_version, digest)
+           VALUES (?, ?, ?, '', ?, ?, ?)
+           ON CONFLICT (id) DO UPDATE SET ended_at = NULL, outcome = NULL, reason = '', error_code = NULL, error_message = NULL,
+             from_version = COALESCE(excluded.from_version, from_version),
+             to_version = COALESCE(excluded.to_version, to_version), digest = COALESCE(excluded.digest, digest)`,
+          attempt.id,
+          attempt.trigger,
+          now,
+          plan?.from.version ?? null,
+          plan?.to.version ?? known.version ?? null,
+          known.digest ?? (plan?.to.origin === 'store' ? plan.to.digest : null),
+        );
+        run('INSERT INTO steps (attempt, state, at) VALUES (?, ?, ?)', attempt.id, state, now);
+        run(
+          'INSERT OR REPLACE INTO in_flight (one, attempt, state, facts, suspended) VALUES (1, ?, ?, ?, 0)',
+          JSON.stringify(attempt),
+          state,
+          JSON.stringify(known),
+        );
+        trim('attempts', 'rowid');
+      }),
+
+    close: (end) =>
+      write(`write that attempt ${end.attempt.id} ended`, () => {
+        const { id } = end.attempt;
+        if (readInFlight()?.attempt.id === id) run('DELETE FROM in_flight');
+        if (end.outcome === 'nothing' || end.outcome === 'available') {
+          run('DELETE FROM attempts WHERE id = ? AND ended_at IS NULL', id);
+          return;
+        }
+        run(
+          `UPDATE attempts SET ended_at = ?, outcome = ?, reason = ?, error_code = ?, error_message = ?,
+             from_version = COALESCE(?, from_version), to_version = COALESCE(?, to_version), digest = COALESCE(?, digest)
+           WHERE id = ? AND ended_at IS NULL`,
+          clock.now(),
+          end.outcome,
+          end.reason,
+          end.error?.code ?? null,
+          end.error?.message ?? null,
+          end.from?.version ?? null,
+          end.to?.version ?? null,
+          end.to?.origin === 'store' ? end.to.digest : null,
+          id,
+        );
+      }),
+
+    inFlight: () => read('the attempt in flight', readInFlight),
+
+    suspend: () =>
+      write('mark the attempt in flight as suspended', () => {
+        run('UPDATE in_flight SET suspended = 1');
+      }),
+
+    history: (limit) =>
+      read('the history', () =>
+        rows(
+          attemptRow,
+          'SELECT * FROM attempts ORDER BY rowid DESC LIMIT ?',
+          Math.max(0, Math.trunc(limit)),
+        ).map((row) =>
+          toRecord(
+            row,
+            rows(stepRow, 'SELECT state, at FROM steps WHERE attempt = ? ORDER BY rowid', row.id),
+          ),
+        ),
+      ),
+
+    interruptions: (digest) =>
+      read('the interruptions', () => {
+        const sql = `SELECT COUNT(*) AS value FROM attempts WHERE digest = ? AND ended_at IS NOT NULL
+          AND outcome = 'rolledBack' AND error_code = 'ATTEMPT_INTERRUPTED'`;
+        return rows(numberRow, sql, digest)[0]?.value ?? 0;
+      }),
+
+    spent: (budget) =>
+      read(
+        `the budget ${budget}`,
+        () => rows(numberRow, 'SELECT spent_ms AS value FROM budgets WHERE name = ?', budget)[0]?.value ?? 0,
+      ),
+
+    spend: (budget, totalMs) =>
+      write(`write the budget ${budget}`, () => {
+        run(
+          'INSERT OR REPLACE INTO budgets (name, spent_ms, at) VALUES (?, ?, ?)',
+          budget,
+          totalMs,
+          clock.now(),
+        );
+        trim('budgets', 'at');
+      }),
+
+    refuse: (sha256, code) =>
+      write(`record the refusal of ${sha256}`, () => {
+        run(
+          `INSERT INTO refusals (sha256, code, count, at) VALUES (?, ?, 1, ?)
+           ON CONFLICT (sha256) DO UPDATE SET code = excluded.code, count = count + 1, at = excluded.at`,
+          sha256,
+          code,
+          clock.now(),
+        );
+        trim('refusals', 'at');
+      }),
+
+    refusal: (sha256) =>
+      read(
+        'a refusal',
+        () =>
+          rows(refusalRow, 'SELECT sha256, code, count, at FROM refusals WHERE sha256 = ?', sha256)[0] ??
+          null,
+      ),
+
+    end: () => {
+      if (ended) return;
+      ended = true;
+      db.close();
+    },
+  };
+}
+
+function assertOpen(ended: boolean): void {
+  if (ended) throw new Error('the journal is closed');
+}
+
+function parseRow<T>(schema: z.ZodType<T>, row: unknown): T {
+  const parsed = schema.safeParse(row);
+  if (parsed.success) return parsed.data;
+  throw new UpdateError(
+    'JOURNAL_DAMAGED',
+    `expected a row of the agreed shape, found another: ${parsed.error.message}`,
+  );
+}
+
+/** A fault while writing is always `JOURNAL_WRITE_FAILED`, whatever lies under it. */
+function fault(error: unknown, code: ErrorCode, what: string): UpdateError {
+  const base = UpdateError.from(error, code, isCorruption(error) ? `${what} (the file is damaged)` : what);
+  return base.code === code ? base : new UpdateError(code, `${what}: ${base.message}`, { cause: error });
+}
+
+function toRecord(row: z.infer<typeof attemptRow>, steps: AttemptRecord['steps']): AttemptRecord {
+  return {
+    id: row.id,
+    trigger: row.trigger,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    outcome: row.outcome,
+    reason: row.reason,
+    error: row.error_code === null ? null : { code: row.error_code, message: row.error_message ?? '' },
+    from: row.from_version,
+    to: row.to_version,
+    digest: row.digest,
+    steps,
+  };
+}

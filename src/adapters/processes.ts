@@ -1,0 +1,223 @@
+/**
+ * The workload's processes, for real (Linux).
+ *
+ * Invariants:
+ * - The identity of a program is on disk before its first instruction runs: it waits at the gate (`gate-script.ts`).
+ * - The record names everything that may run: a launch first ends whatever the record still names, and the record goes
+ *   only when no process of its group is left.
+ * - When `launch` rejects, nothing of it runs.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { open, type FileHandle } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { UpdateError } from '../errors.ts';
+import type { Clock, LaunchedProcess, ProcessExit, Processes, Survivor } from '../services/ports.ts';
+import type { LaunchTarget } from '../types.ts';
+import { nodeDisk, type Disk } from './disk.ts';
+import { throwIfCancelled } from './disk-errors.ts';
+import { checkExecutable } from './executable.ts';
+import { GATE_FD, GATE_WORD, gated, isAtGate } from './gate-script.ts';
+import { processGroup, type ProcessGroup } from './process-group.ts';
+import { readBootId, readCommandLine, readStat } from './process-identity.ts';
+import { processRecordFile } from './process-record.ts';
+import { workloadEnv } from './workload-env.ts';
+
+/** How long the shell may take from the open gate to its `exec`, ms; after that the launch counts as done. */
+const EXEC_BOUND_MS = 5_000;
+const EXEC_POLL_MS = 2;
+/** A shell ends with these when `exec` fails (POSIX, sh, "Exit Status"). */
+const EXEC_FAILED: readonly (number | null)[] = [126, 127];
+
+/** What {@link createProcesses} needs. */
+export interface ProcessesOptions {
+  /** Program and arguments; `{binary}` stands for the entry file of the version that is started. Not empty. */
+  readonly command: readonly string[];
+  /** `workload.env`, put over the daemon's own environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path of the record of the running process; its folder exists. */
+  readonly recordPath: string;
+  /** The daemon's own stdout and stderr, or a file that both are appended to (made with mode 0600). */
+  readonly output: 'inherit' | { readonly file: string };
+  readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
+  /** Writes the record; the real disk unless told. */
+  readonly disk?: Disk;
+  /** The environment that is handed down; the daemon's own unless told. */
+  readonly ownEnv?: Readonly<NodeJS.ProcessEnv>;
+}
+
+interface Spawned {
+  readonly pid: number;
+  readonly gate: Socket;
+  readonly exited: Promise<ProcessExit>;
+  /** How it ended; null while it runs. */
+  exit: () => ProcessExit | null;
+  /** SIGKILL to the leader; nothing if it has ended. */
+  kill: () => void;
+}
+
+/** Waits until the child has a pid. */
+async function spawned(child: ChildProcess): Promise<Spawned> {
+  let exit: ProcessExit | null = null;
+  const exited = new Promise<ProcessExit>((resolve) => {
+    child.once('exit', (code, signal) => {
+      exit = { code, signal };
+      resolve(exit);
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', reject);
+  });
+  // Later errors are failed sends of signals, which this file does not send through the child.
+  child.on('error', () => undefined);
+  const gate = child.stdio[GATE_FD] as Socket;
+  // A shell that has gone closes its end; `exited` tells of that.
+  gate.on('error', () => undefined);
+  return { pid: child.pid ?? 0, gate, exited, exit: () => exit, kill: () => void child.kill('SIGKILL') };
+}
+
+async function spawnGated(
+  argv: readonly string[],
+  env: Record<string, string>,
+  output: ProcessesOptions['output'],
+): Promise<Spawned> {
+  let log: FileHandle | null = null;
+  try {
+    if (output !== 'inherit') log = await open(output.file, 'a', 0o600);
+    const out = log?.fd ?? 'inherit';
+    const { file, args } = gated(argv);
+    // Detached: a session and a group of its own. Its stdin is /dev/null.
+    return await spawned(spawn(file, args, { env, detached: true, stdio: ['ignore', out, out, 'pipe'] }));
+  } catch (error) {
+    throw UpdateError.from(error, 'WORKLOAD_SPAWN_FAILED', `cannot start ${argv.join(' ')}`);
+  } finally {
+    await log?.close();
+  }
+}
+
+function describeExit({ code, signal }: ProcessExit): string {
+  return signal ?? `exit code ${String(code)}`;
+}
+
+/**
+ * Starts and ends the workload's processes, each launch in a session and process group of its own.
+ *
+ * - `launch` resolves once the program runs (its pid is the leader's). `WORKLOAD_START_FAILED`: the program cannot be
+ *   executed; `WORKLOAD_SPAWN_FAILED`: this host cannot start processes or open the output file; `DISK_FULL`,
+ *   `STATE_DIR_UNUSABLE`: the record cannot be written; `CANCELLED`. One launch at a time.
+ * - `terminate` also sweeps a group whose leader has ended by itself; done already, it does nothing. With `graceMs` 0
+ *   there is no SIGTERM. `WORKLOAD_STOP_FAILED` if something is left 5 s after SIGKILL.
+ * - `endSurvivor` touches nothing unless boot id, pid and start time (or, with the leader gone, the launch id in a
+ *   member's environment) are those of the record.
+ *
+ * @example
+ * const processes = createProcesses({ command: ['{binary}', 'serve'], env: {}, recordPath: '/var/lib/coresdk/workload.json',
+ *   output: 'inherit', clock: systemClock });
+ * await processes.endSurvivor(10_000);
+ * const workload = await processes.launch({ ref, entry }, signal);
+ */
+export function createProcesses(options: ProcessesOptions): Processes {
+  const { clock } = options;
+  const recordFile = processRecordFile(options.disk ?? nodeDisk, options.recordPath);
+  const launches = new WeakMap<LaunchedProcess, { group: ProcessGroup; launchId: string }>();
+  const never = new AbortController().signal;
+
+  const endSurvivor = async (graceMs: number): Promise<Survivor | null> => {
+    const record = await recordFile.read();
+    const ended =
+      record !== null &&
+      record.bootId === (await readBootId()) &&
+      (await processGroup(record, clock).end(graceMs));
+    await recordFile.remove();
+    return ended ? { pid: record.pid, version: record.version } : null;
+  };
+
+  /** Waits until the shell has become the program. */
+  const untilExecuted = async ({ pid, exit }: Spawned, program: string): Promise<void> => {
+    const deadline = clock.monotonic() + EXEC_BOUND_MS;
+    while (exit() === null && clock.monotonic() < deadline) {
+      const commandLine = await readCommandLine(pid);
+      // Empty: a zombie, whose exit is about to be told.
+      if (commandLine !== null && commandLine !== '' && !isAtGate(commandLine)) return;
+      await clock.sleep(EXEC_POLL_MS, never);
+    }
+    const exited = exit();
+    if (exited !== null && EXEC_FAILED.includes(exited.code))
+      throw new UpdateError(
+        'WORKLOAD_START_FAILED',
+        `expected ${program} to start, found that it could not be executed (${describeExit(exited)})`,
+      );
+  };
+
+  const passGate = async (
+    child: Spawned,
+    launchId: string,
+    target: LaunchTarget,
+    signal: AbortSignal,
+    program: string,
+  ): Promise<ProcessGroup> => {
+    const stat = await readStat(child.pid);
+    if (stat === null)
+      throw new UpdateError('WORKLOAD_SPAWN_FAILED', `process ${String(child.pid)} ended at the gate`);
+    const identity = { pid: child.pid, startTime: stat.startTime, launchId };
+    await recordFile.write({ ...identity, bootId: await readBootId(), version: target.ref.version });
+    throwIfCancelled(signal);
+    const atGate = child.exit();
+    if (atGate !== null)
+      throw new UpdateError(
+        'WORKLOAD_SPAWN_FAILED',
+        `expected a process at the gate, found ${describeExit(atGate)}`,
+      );
+    const group = processGroup(identity, clock);
+    child.gate.end(GATE_WORD);
+    try {
+      await untilExecuted(child, program);
+      throwIfCancelled(signal);
+    } catch (error) {
+      await group.end(0);
+      throw error;
+    }
+    return group;
+  };
+
+  return {
+    launch: async (target, signal) => {
+      throwIfCancelled(signal);
+      const launchId = randomBytes(16).toString('hex');
+      const env = workloadEnv(options.ownEnv ?? process.env, options.env, launchId);
+      const [program = '', ...args] = options.command.map((part) =>
+        part.replaceAll('{binary}', () => target.entry),
+      );
+      const path = await checkExecutable(program, env['PATH']);
+      await endSurvivor(0);
+      const child = await spawnGated([path, ...args], env, options.output);
+      try {
+        const group = await passGate(child, launchId, target, signal, path);
+        const launched: LaunchedProcess = { pid: child.pid, exited: child.exited };
+        launches.set(launched, { group, launchId });
+        return launched;
+      } catch (error) {
+        child.gate.destroy();
+        if (error instanceof UpdateError && error.code === 'WORKLOAD_STOP_FAILED') throw error;
+        // Still at the gate, or ended already.
+        child.kill();
+        await child.exited;
+        await recordFile.remove();
+        throw UpdateError.from(error);
+      }
+    },
+
+    terminate: async (launched, graceMs) => {
+      const launch = launches.get(launched);
+      if (launch === undefined)
+        throw new UpdateError('INTERNAL', `process ${String(launched.pid)} was not launched here`);
+      await launch.group.end(graceMs);
+      await launched.exited;
+      const record = await recordFile.read();
+      if (record?.launchId === launch.launchId) await recordFile.remove();
+    },
+
+    endSurvivor,
+  };
+}

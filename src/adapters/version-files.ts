@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import type { Manifest, ManifestFile } from '../bundle/manifest.ts';
+import { UpdateError } from '../errors.ts';
+import type { Disk } from './disk.ts';
+import { throwIfCancelled } from './disk-errors.ts';
+
+const CHUNK_BYTES = 1024 * 1024;
+
+const damaged = (message: string): UpdateError => new UpdateError('VERSION_DAMAGED', message);
+
+/**
+ * Compares a folder with a manifest: exactly its files and their folders, nothing else, no link; each of the right
+ * mode, size and SHA-256. Bytes are streamed.
+ *
+ * @param folder - absolute path of the folder that holds the files
+ * @param signal - stops it between blocks, with `CANCELLED`
+ * @throws UpdateError `VERSION_DAMAGED` at the first difference; else what the disk throws
+ */
+export async function checkFiles(
+  disk: Disk,
+  folder: string,
+  manifest: Manifest,
+  signal: AbortSignal,
+): Promise<void> {
+  const expected = new Map(manifest.files.map((file) => [file.path, file]));
+  const folders = new Set(manifest.files.flatMap(({ path }) => parents(path)));
+  await checkNames(disk, folder, '', expected, folders);
+  for (const file of manifest.files) await checkFile(disk, folder, file, signal);
+}
+
+/** `a/b/c` → `a`, `a/b`. */
+function parents(path: string): string[] {
+  const segments = path.split('/');
+  return segments.slice(1).map((_, index) => segments.slice(0, index + 1).join('/'));
+}
+
+async function checkNames(
+  disk: Disk,
+  root: string,
+  below: string,
+  files: ReadonlyMap<string, ManifestFile>,
+  folders: ReadonlySet<string>,
+): Promise<void> {
+  for (const name of await disk.readdir(join(root, below))) {
+    const path = below === '' ? name : `${below}/${name}`;
+    if (files.has(path)) continue;
+    if (!folders.has(path))
+      throw damaged(`expected only the files of the manifest in ${root}, found ${path}`);
+    const { kind } = await disk.lstat(join(root, path));
+    if (kind !== 'folder') throw damaged(`expected ${join(root, path)} to be a folder, found a ${kind}`);
+    await checkNames(disk, root, path, files, folders);
+  }
+}
+
+async function checkFile(disk: Disk, root: string, file: ManifestFile, signal: AbortSignal): Promise<void> {
+  throwIfCancelled(signal);
+  const path = join(root, file.path);
+  let handle;
+  try {
+    handle = await disk.openRead(path, 'refuse');
+  } catch (error) {
+    throw UpdateError.from(error, 'VERSION_DAMAGED', 'expected a file of the manifest');
+  }
+  try {
+    const { kind, mode, size } = await handle.stat();
+    if (kind !== 'file') throw damaged(`expected ${path} to be a file, found a ${kind}`);
+    if (mode !== file.mode)
+      throw damaged(`expected ${path} to have mode 0${file.mode.toString(8)}, found 0${mode.toString(8)}`);
+    if (size !== file.size)
+      throw damaged(`expected ${path} to have ${String(file.size)} bytes, found ${String(size)}`);
+    const hash = createHash('sha256');
+    const buffer = new Uint8Array(Math.max(1, Math.min(CHUNK_BYTES, size)));
+    for (let position = 0; position < size;) {
+      throwIfCancelled(signal);
+      const count = await handle.read(buffer, position);
+      if (count === 0) break;
+      hash.update(buffer.subarray(0, count));
+      position += count;
+    }
+    const found = hash.digest('hex');
+    if (found !== file.sha256)
+      throw damaged(`expected ${path} to have SHA-256 ${file.sha256}, found ${found}`);
+  } finally {
+    await handle.close();
+  }
+}
