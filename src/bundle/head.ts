@@ -14,11 +14,17 @@ export const HEAD_MAX_BYTES = { edge: 64 * 1024, stable: 256 * 1024 } as const;
 const feedPath = z
   .string()
   .max(255)
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9._+@-]*(\/[A-Za-z0-9_][A-Za-z0-9._+@-]*)*$/, 'expected a plain relative path');
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9._+@-]*(\/[A-Za-z0-9_][A-Za-z0-9._+@-]*)*$/,
+    'expected a plain relative path',
+  );
 
 const headBundleSchema = z.strictObject({
   path: feedPath,
-  size: z.int().min(1).max(8 * 1024 ** 3),
+  size: z
+    .int()
+    .min(1)
+    .max(8 * 1024 ** 3),
   sha256,
 });
 
@@ -50,7 +56,11 @@ export const headSchema = z
   })
   .superRefine((head, context) => {
     if (head.exp <= head.iat || head.exp - head.iat > HEAD_MAX_LIFETIME_S)
-      context.addIssue({ code: 'custom', path: ['exp'], message: 'expected after iat, and at most 14 days on' });
+      context.addIssue({
+        code: 'custom',
+        path: ['exp'],
+        message: 'expected after iat, and at most 14 days on',
+      });
     const platforms = head.targets.map(({ os, arch, libc }) => `${os}/${arch}/${libc ?? ''}`);
     if (new Set(platforms).size !== platforms.length)
       context.addIssue({ code: 'custom', path: ['targets'], message: 'expected one target a platform' });

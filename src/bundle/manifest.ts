@@ -14,7 +14,10 @@ export const versionSchema = z
 export const pathSchema = z
   .string()
   .max(100)
-  .regex(/^[A-Za-z0-9_][A-Za-z0-9._+@-]*(\/[A-Za-z0-9_][A-Za-z0-9._+@-]*)*$/, 'expected a plain relative path')
+  .regex(
+    /^[A-Za-z0-9_][A-Za-z0-9._+@-]*(\/[A-Za-z0-9_][A-Za-z0-9._+@-]*)*$/,
+    'expected a plain relative path',
+  )
   .refine((path) => path.toLowerCase() !== 'manifest.json', 'manifest.json is the manifest itself');
 
 /** The platform of a bundle: `process.platform`, `process.arch`, and the C library where it matters. */
@@ -28,12 +31,18 @@ const fileSchema = z.strictObject({
   path: pathSchema,
   mode: z.literal([0o644, 0o755]),
   /** Bytes once decoded. */
-  size: z.int().min(0).max(8 * 1024 ** 3),
+  size: z
+    .int()
+    .min(0)
+    .max(8 * 1024 ** 3),
   /** SHA-256 once decoded. */
   sha256,
   encoding: z.literal('zstd'),
   /** Bytes as they stand in the archive. */
-  stored_size: z.int().min(0).max(8 * 1024 ** 3),
+  stored_size: z
+    .int()
+    .min(0)
+    .max(8 * 1024 ** 3),
 });
 
 /** The manifest: the first member of a bundle's archive. Strict: an unknown member is refused, so that it fails closed. */
@@ -55,18 +64,27 @@ export const manifestSchema = z
     const seen = new Set<string>();
     for (const { path } of manifest.files) {
       const folded = path.toLowerCase();
-      if (seen.has(folded)) context.addIssue({ code: 'custom', path: ['files'], message: `duplicate path ${path}` });
+      if (seen.has(folded))
+        context.addIssue({ code: 'custom', path: ['files'], message: `duplicate path ${path}` });
       seen.add(folded);
     }
     for (const path of seen) {
       for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
         if (seen.has(path.slice(0, at)))
-          context.addIssue({ code: 'custom', path: ['files'], message: `${path.slice(0, at)} is a file and a folder` });
+          context.addIssue({
+            code: 'custom',
+            path: ['files'],
+            message: `${path.slice(0, at)} is a file and a folder`,
+          });
       }
     }
     const entry = manifest.files.find(({ path }) => path === manifest.entrypoint);
     if (entry?.mode !== 0o755)
-      context.addIssue({ code: 'custom', path: ['entrypoint'], message: 'expected one of the files, with mode 0755' });
+      context.addIssue({
+        code: 'custom',
+        path: ['entrypoint'],
+        message: 'expected one of the files, with mode 0755',
+      });
   });
 
 /** A verified manifest. */
@@ -82,7 +100,9 @@ export type ManifestFile = Manifest['files'][number];
  * @param files - the files of a manifest, in any order; `mode` is written in octal
  * @returns 64 hex digits
  */
-export function releaseDigest(files: readonly Pick<ManifestFile, 'path' | 'mode' | 'size' | 'sha256'>[]): string {
+export function releaseDigest(
+  files: readonly Pick<ManifestFile, 'path' | 'mode' | 'size' | 'sha256'>[],
+): string {
   const hash = createHash('sha256');
   const sorted = [...files].sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
   for (const { path, mode, size, sha256: sum } of sorted)

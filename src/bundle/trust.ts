@@ -16,7 +16,10 @@ export const trustKeySchema = z.strictObject({
   kid: z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'expected an RFC 7638 thumbprint'),
   alg: z.enum(['RS256', 'ES256']),
   use: z.enum(['bundle', 'head']),
-  audiences: z.array(z.enum(['stable', 'edge', 'airgap'])).min(1).max(2),
+  audiences: z
+    .array(z.enum(['stable', 'edge', 'airgap']))
+    .min(1)
+    .max(2),
   /** After this instant nothing new that it signed is accepted. */
   not_after: z.iso.datetime().optional(),
   jwk,
