@@ -1,0 +1,108 @@
+/** The control API as its callers see it: the CLI, the demo, and whoever embeds them. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { ERROR_CODES, type ErrorCode } from '../error-codes.ts';
+import { UpdateError } from '../errors.ts';
+import type { AttemptProgress, AttemptView, ControlApi, Status, VersionView } from './api.ts';
+import { exchange, type ControlRequest } from './exchange.ts';
+
+/** How {@link ControlClient.follow} waits. */
+export interface FollowOptions {
+  /** Called with every look, also with the last one. */
+  readonly onProgress?: (progress: AttemptProgress) => void;
+  /** Ends the wait early; unless given, it lasts until the attempt has ended. */
+  readonly until?: (progress: AttemptProgress) => boolean;
+  /** Milliseconds between two looks; 200 unless told. */
+  readonly pollMs?: number;
+}
+
+/** The control API from outside. Every method rejects with the `UpdateError` that the daemon gave. */
+export interface ControlClient extends Omit<ControlApi, 'attempt'> {
+  /** @throws UpdateError `ATTEMPT_NOT_FOUND` */
+  attempt(id: string): Promise<AttemptProgress>;
+  /** Looks at an attempt again and again until it has ended (or `until` says so); resolves with the last look. */
+  follow(id: string, options?: FollowOptions): Promise<AttemptProgress>;
+  /** Looks at the status until `until` is true; resolves with the last look. */
+  watch(until: (status: Status) => boolean, options?: Pick<FollowOptions, 'pollMs'>): Promise<Status>;
+}
+
+const POLL_MS = 200;
+
+const errorSchema = z.object({ code: z.string(), message: z.string() });
+
+function isKnown(code: string): code is ErrorCode {
+  return Object.hasOwn(ERROR_CODES, code);
+}
+
+function refusal(status: number, json: unknown): UpdateError {
+  const parsed = errorSchema.safeParse(json);
+  if (!parsed.success) return new UpdateError('CONTROL_FAILED', `the daemon answered with status ${String(status)}`);
+  const { code, message } = parsed.data;
+  // A daemon that is newer than this client may know more codes.
+  return isKnown(code) ? new UpdateError(code, message) : new UpdateError('CONTROL_FAILED', `${message} (${code})`);
+}
+
+async function poll<T>(look: () => Promise<T>, until: (seen: T) => boolean, pollMs = POLL_MS): Promise<T> {
+  while (true) {
+    const seen = await look();
+    if (until(seen)) return seen;
+    await sleep(pollMs);
+  }
+}
+
+/**
+ * A client of the daemon that listens at `socket`. Connects with each call, and holds nothing open.
+ *
+ * @param options.socket - path of the control socket
+ * @throws UpdateError (every method) `DAEMON_UNREACHABLE` when nobody answers, `CONTROL_FAILED` when the answer is not
+ *   understood, and whatever the daemon refuses with
+ * @example
+ * const client = createControlClient({ socket: '/var/lib/coresdk/control.sock' });
+ * const ended = await client.follow(await client.update({ dryRun: false }));
+ */
+export function createControlClient({ socket }: { readonly socket: string }): ControlClient {
+  // The shapes are those of `api.ts` on both ends, so an answer of success is taken as it is.
+  const ask = async <T>(request: ControlRequest): Promise<T> => {
+    const { status, json } = await exchange(socket, request);
+    if (status >= 200 && status < 300) return json as T;
+    throw refusal(status, json);
+  };
+  const get = <T>(path: string): Promise<T> => ask<T>({ method: 'GET', path });
+  const begin = async (path: string, body: object): Promise<string> => {
+    const { attempt } = await ask<{ attempt: string }>({ method: 'POST', path, body });
+    return attempt;
+  };
+  const attempt = (id: string): Promise<AttemptProgress> => get(`/v1/attempts/${encodeURIComponent(id)}`);
+
+  return {
+    status: () => get<Status>('/v1/status'),
+    history: async (limit) => {
+      const { attempts } = await get<{ attempts: AttemptView[] }>(`/v1/history?limit=${String(limit)}`);
+      return attempts;
+    },
+    attempt,
+    check: () => begin('/v1/check', {}),
+    update: ({ dryRun }) => begin('/v1/update', { dry_run: dryRun }),
+    apply: (path) => begin('/v1/apply', { path }),
+    rollback: (version) => begin('/v1/rollback', { version }),
+    resume: async () => {
+      await ask({ method: 'POST', path: '/v1/resume', body: {} });
+    },
+    retry: async () => {
+      await ask({ method: 'POST', path: '/v1/retry', body: {} });
+    },
+    clearQuarantine: (digest) =>
+      ask<VersionView>({ method: 'DELETE', path: `/v1/quarantine/${encodeURIComponent(digest)}` }),
+    follow: (id, { onProgress, until, pollMs } = {}) =>
+      poll(
+        async () => {
+          const progress = await attempt(id);
+          onProgress?.(progress);
+          return progress;
+        },
+        (progress) => progress.ended !== null || until?.(progress) === true,
+        pollMs,
+      ),
+    watch: (until, { pollMs } = {}) => poll(() => get<Status>('/v1/status'), until, pollMs),
+  };
+}
