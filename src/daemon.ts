@@ -162,9 +162,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   };
   if (damage !== null) board.reporter.report({ kind: 'warning', error: damage });
 
-  const actor = createActor(
-    updateMachine.provide({ actors: services(ports, settingsOf(config, disabled), observe) }),
-  );
+  const { actors, settled } = services(ports, settingsOf(config, disabled), observe);
+  const actor = createActor(updateMachine.provide({ actors }));
   let state: StateName | null = null;
   let endedId: string | null = null;
   actor.subscribe({
@@ -208,6 +207,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     stop: async () => {
       const probing = actor.getSnapshot().matches('probing');
       actor.stop();
+      await settled();
       if (probing) await journal.suspend();
       await control.close();
       await supervisor.stop(new AbortController().signal);

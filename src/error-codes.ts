@@ -119,6 +119,7 @@ export const ERROR_CODES = {
   MANUAL_CHANNEL: row(5, 'operator', false, 'On the manual channel nothing is fetched.', 'Give the file: `core sidecar update --bundle FILE`, or set `update.bundle_path`.'),
   BUSY: row(1, 'operator', true, 'Another attempt is under way.', 'Wait for it: `core sidecar status`.'),
   DAEMON_UNREACHABLE: row(6, 'operator', true, 'No daemon answers at the control socket.', 'Start it (`systemctl start coresdk-sidecar`), or give its socket with --socket.'),
+  ATTEMPT_NOT_FOUND: row(1, 'operator', false, 'The daemon knows no attempt with this id.', 'See `core sidecar history` for the attempts that it knows.'),
   CONTROL_FAILED: row(1, 'program', true, 'The daemon refused or could not serve the request.', 'See the message and the daemon’s log.'),
   KEYS_EXIST: row(1, 'operator', false, 'The folder holds keys already, and keys are never overwritten.', 'Give another folder; move the old keys away only when nothing signed by them is needed any more.'),
   WRITE_FAILED: row(1, 'host', true, 'A file that the publisher asked for could not be written.', 'Check the path that the message names, its permissions and the free space.'),

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * One program, its roles chosen by name and first argument: `core …` is the CLI, `coresdk-sidecar serve` the built-in sidecar
  * service, `coresdk-sidecar [--config FILE]` the daemon. Each role loads only what it needs.

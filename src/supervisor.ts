@@ -41,7 +41,7 @@ export function createSupervisor(
     state: snapshot.value,
     ref: snapshot.context.target?.ref ?? null,
     pid: snapshot.context.pid,
-    startedAt,
+    startedAt: snapshot.matches('running') ? startedAt : null,
     restarts: snapshot.context.restarts,
     lastExit: snapshot.context.lastExit,
   });
@@ -99,7 +99,8 @@ export function createSupervisor(
   };
 
   const start = async (target: LaunchTarget, signal: AbortSignal): Promise<{ pid: number }> => {
-    if (!actor.getSnapshot().matches('stopped')) await stop(signal);
+    const before = actor.getSnapshot();
+    if (!before.matches('stopped') || before.context.pid !== null) await stop(signal);
     actor.send({ type: 'START', target });
     const started = await when((snapshot) => {
       if (snapshot.matches('running') && snapshot.context.pid !== null) return { pid: snapshot.context.pid };

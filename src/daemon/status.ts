@@ -7,7 +7,7 @@ import type { UpdateContext } from '../machines/update.types.ts';
 import { versionFloor } from '../services/admission.ts';
 import type { AttemptRecord, Ports } from '../services/ports.ts';
 import type { StateName, VersionRef } from '../types.ts';
-import { errorView, type Board } from './board.ts';
+import { errorView, type Board, type TimedError } from './board.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
 const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));
@@ -34,6 +34,14 @@ export function attemptView(record: AttemptRecord): AttemptView {
     digest: record.digest,
     steps: record.steps.map(({ state, at }) => ({ state, at: iso(at) })),
   };
+}
+
+const HISTORY_LOOKED_AT = 10;
+
+/** The newest error of the history: what is known of it after a restart. */
+function errorIn(ended: readonly AttemptRecord[]): TimedError | null {
+  const failed = ended.find(({ error }) => error !== null);
+  return failed?.endedAt == null || failed.error === null ? null : { error: failed.error, at: failed.endedAt };
 }
 
 /** What is read to make a status. */
@@ -69,12 +77,13 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     ports.store.list(),
     ports.quarantine.list(),
     versionFloor(ports),
-    ports.journal.history(1),
+    ports.journal.history(HISTORY_LOOKED_AT),
   ]);
   const workload = ports.workload.status();
   const { at: nextCheckAt, why } = board.nextCheck();
-  const lastError = board.lastError();
-  const [last] = history;
+  const ended = history.filter(({ outcome }) => outcome !== null);
+  const [last] = ended;
+  const lastError = board.lastError() ?? errorIn(ended);
   return {
     state,
     attempt: context.attempt?.id ?? null,

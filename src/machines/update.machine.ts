@@ -79,8 +79,8 @@ const goBack = {
  * them from the ports.
  *
  * @example
- * const actor = createActor(updateMachine.provide({ actors: services(ports, settings) }));
- * actor.start();
+ * const { actors } = services(ports, settings, observe);
+ * createActor(updateMachine.provide({ actors })).start();
  */
 export const updateMachine = setup({
   types: { context: {} as UpdateContext, events: {} as UpdateEvent },
@@ -126,6 +126,8 @@ export const updateMachine = setup({
       attempt,
       plan,
       verdict,
+      // What is gone back from is what was watched: a calm watch must not raise the version floor to it.
+      watch: null,
     })),
     beginWatchedRollback: assign((_, { watched }: { watched: Watched }) =>
       watched.saw === 'crashLoop'
@@ -138,9 +140,9 @@ export const updateMachine = setup({
         case 'idle':
           return { watch, ended: recovered.ended, paused: recovered.paused };
         case 'probing':
-          return { watch, attempt: recovered.attempt, plan: recovered.plan, pid: recovered.pid };
+          return { watch, attempt: recovered.attempt, plan: recovered.plan, pid: recovered.pid, paused: null };
         case 'rollingBack':
-          return { watch, attempt: recovered.attempt, plan: recovered.plan, verdict: recovered.verdict };
+          return { watch, attempt: recovered.attempt, plan: recovered.plan, verdict: recovered.verdict, paused: null };
       }
     }),
     accept: assign((_, { checked }: { checked: Checked }) =>

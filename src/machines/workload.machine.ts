@@ -4,6 +4,7 @@
  * Invariants that this file keeps:
  * - At most one process group at a time: `starting` is entered only when the group before is gone.
  * - A stop that is asked for while the machine cannot take it is not lost: `stopWanted` is looked at on the way out.
+ * - A group that would not end is not forgotten: `pid` is kept in `stopped`, and the next `STOP` tries again.
  * - It never gives up: a crash always leads to another start, later and later up to a cap.
  */
 import { assign, setup } from 'xstate';
@@ -47,7 +48,10 @@ export const workloadMachine = setup({
     backOff: step('backOff'),
     terminate: step('terminate'),
   },
-  guards: { stopWanted: ({ context }) => context.stopWanted },
+  guards: {
+    stopWanted: ({ context }) => context.stopWanted,
+    leftBehind: ({ context }) => context.pid !== null,
+  },
   actions: {
     aim: assign((_, { target }: { target: LaunchTarget }) => ({
       target,
@@ -73,6 +77,7 @@ export const workloadMachine = setup({
     countRestart: assign(({ context }) => ({ restarts: context.restarts + 1 })),
     wantStop: assign({ stopWanted: true }),
     forgetProcess: assign({ pid: null }),
+    noteStopped: assign({ pid: null, error: null }),
   },
 }).createMachine({
   id: 'workload',
@@ -90,8 +95,10 @@ export const workloadMachine = setup({
   states: {
     stopped: {
       description: 'Nothing runs, and nothing is meant to.',
-      entry: 'forgetProcess',
-      on: { START: { target: 'starting', actions: { type: 'aim', params: ({ event }) => event } } },
+      on: {
+        START: { target: 'starting', actions: { type: 'aim', params: ({ event }) => event } },
+        STOP: { guard: 'leftBehind', target: 'stopping' },
+      },
     },
     starting: {
       description: 'The program is started through the gate.',
@@ -135,7 +142,7 @@ export const workloadMachine = setup({
         src: 'sweep',
         input: ({ context }) => ({ pid: context.pid }),
         onDone: [
-          { guard: 'stopWanted', target: 'stopped' },
+          { guard: 'stopWanted', target: 'stopped', actions: 'forgetProcess' },
           { target: 'backingOff', actions: 'forgetProcess' },
         ],
         onError: {
@@ -162,7 +169,7 @@ export const workloadMachine = setup({
         id: 'terminate',
         src: 'terminate',
         input: ({ context }) => ({ pid: context.pid }),
-        onDone: 'stopped',
+        onDone: { target: 'stopped', actions: 'noteStopped' },
         onError: { target: 'stopped', actions: { type: 'noteError', params: (args) => ({ error: thrown(args) }) } },
       },
     },

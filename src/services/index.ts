@@ -42,6 +42,14 @@ export type UpdateActors = {
   [Name in StepName]: PromiseActorLogic<Steps[Name]['output'], Steps[Name]['input']>;
 };
 
+/** The services of a machine that runs. */
+export interface UpdateServices {
+  /** For `updateMachine.provide({ actors })`. */
+  readonly actors: UpdateActors;
+  /** Resolves when no step runs any more; after the machine was stopped, so that nothing writes behind its back. */
+  settled(): Promise<void>;
+}
+
 /** Whether an unwritten intent stops the step. On the way back and at the end it must not: going back matters more than the record. */
 type Intent = 'required' | 'attempted' | 'none';
 
@@ -80,10 +88,12 @@ function factsOf(input: Partial<Steps['rollback']['input'] & Steps['gate']['inpu
  * @param settings - what the operator configured
  * @param observe - hears of every step
  * @example
- * createActor(updateMachine.provide({ actors: services(ports, settings, observe) }));
+ * const { actors } = services(ports, settings, observe);
+ * createActor(updateMachine.provide({ actors })).start();
  */
-export function services(ports: Ports, settings: Settings, observe: StepObserver): UpdateActors {
+export function services(ports: Ports, settings: Settings, observe: StepObserver): UpdateServices {
   const { clock, journal, reporter } = ports;
+  const running = new Set<Promise<unknown>>();
 
   async function writeIntent(intent: Intent, attempt: Attempt | null, state: StateName, input: object): Promise<void> {
     if (intent === 'none' || attempt === null) return;
@@ -101,7 +111,7 @@ export function services(ports: Ports, settings: Settings, observe: StepObserver
     run: (input: Steps[Name]['input'], signal: AbortSignal) => Promise<Steps[Name]['output']>,
   ): UpdateActors[Name] => {
     const { state, intent } = DOORS[step];
-    return fromPromise(async ({ input, signal }) => {
+    const pass = async (input: Steps[Name]['input'], signal: AbortSignal): Promise<Steps[Name]['output']> => {
       const attempt = 'attempt' in input ? input.attempt : null;
       const began = clock.monotonic();
       const about = { step, state, attempt } as const;
@@ -119,10 +129,17 @@ export function services(ports: Ports, settings: Settings, observe: StepObserver
         observe({ ...about, phase: 'failed', tookMs: tookMs(), error });
         throw error;
       }
+    };
+    return fromPromise(({ input, signal }) => {
+      const passed = pass(input, signal);
+      running.add(passed);
+      const done = (): void => void running.delete(passed);
+      passed.then(done, done);
+      return passed;
     }) as UpdateActors[Name];
   };
 
-  return {
+  const actors: UpdateActors = {
     recover: door('recover', recover(ports)),
     schedule: door('schedule', schedule(ports, settings)),
     watch: door('watch', watch(ports, settings)),
@@ -137,5 +154,6 @@ export function services(ports: Ports, settings: Settings, observe: StepObserver
     rollback: door('rollback', rollback(ports, settings)),
     quarantine: door('quarantine', quarantine(ports)),
   };
+  return { actors, settled: async () => void (await Promise.allSettled(running)) };
 }
 

@@ -1,0 +1,68 @@
+/** How an attempt ended, for people. */
+import type { AttemptProgress } from '../control/api.ts';
+import { errorLine } from './complain.ts';
+import type { CliContext } from './context.ts';
+import { exitCodeOf, type ExitCode } from './exit-code.ts';
+import { plain } from './plain.ts';
+
+/** An attempt that ended. */
+export type EndedProgress = AttemptProgress & { readonly ended: NonNullable<AttemptProgress['ended']> };
+
+/** What to say of an attempt that ended: `line` is a result when `exit` is 0, and an error else. */
+export interface OutcomeText {
+  readonly exit: ExitCode;
+  readonly line: string;
+}
+
+/** What happened, before the reason; empty where the reason says it all. */
+function lead({ ended, from, to }: EndedProgress): string {
+  const name = to === null ? 'the release' : plain(to);
+  switch (ended.outcome) {
+    case 'rolledBack':
+      return `${name} was rolled back${from === null ? '' : `, ${plain(from)} runs again`}: `;
+    case 'failed':
+      return `the rollback${from === null ? '' : ` to ${plain(from)}`} FAILED: `;
+    case 'refused':
+      return `${to === null ? 'the bundle or its head' : name} was refused: `;
+    case 'interrupted':
+      return `the update${to === null ? '' : ` to ${name}`} was interrupted: `;
+    default:
+      return '';
+  }
+}
+
+function result({ ended, from, to }: EndedProgress): string {
+  const reason = plain(ended.reason);
+  if (ended.outcome === 'committed')
+    return `${plain(to ?? 'the release')} is committed and healthy (${reason})${from === null ? '' : `; before it ran ${plain(from)}`}`;
+  if (ended.outcome === 'rolledBack')
+    return `${plain(from ?? 'the version before')} runs again${to === null ? '' : `, instead of ${plain(to)}`}`;
+  return ended.outcome === 'available' ? reason : `nothing to do: ${reason}`;
+}
+
+/**
+ * What to say of an attempt that ended, and what to end with.
+ *
+ * @param progress - its last look
+ * @param asked - what the operator asked for
+ */
+export function outcomeText(progress: EndedProgress, asked: 'update' | 'rollback'): OutcomeText {
+  const { ended } = progress;
+  const exit = exitCodeOf(ended, asked);
+  if (exit === 0) return { exit, line: result(progress) };
+  const { code, next } = ended.error ?? { code: ended.outcome, next: 'See `core sidecar history`.' };
+  return { exit, line: errorLine({ code, message: `${lead(progress)}${ended.reason}`, next }) };
+}
+
+/** Says how an attempt ended: a result on stdout, an error on stderr; and ends with its exit code. */
+export function reportOutcome(context: CliContext, progress: EndedProgress, asked: 'update' | 'rollback'): void {
+  const { exit, line } = outcomeText(progress, asked);
+  if (exit === 0) context.print(line);
+  else context.note(line);
+  context.end(exit);
+}
+
+/** Whether an attempt has ended. */
+export function hasEnded(progress: AttemptProgress): progress is EndedProgress {
+  return progress.ended !== null;
+}

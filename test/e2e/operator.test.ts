@@ -1,0 +1,103 @@
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { createHost } from './support/host.ts';
+
+describe('the operator', () => {
+  it('checks, looks what would happen, and updates, with exit codes and one line each', async () => {
+    await using host = await createHost({ config: { update: { check_interval: 3600 } } });
+    await host.publisher.publish({ version: '1.1.0' });
+    await host.start();
+    await host.until('idle', ({ state }) => state === 'idle');
+    const dry = await host.core('sidecar', 'update', '--dry-run');
+    expect(dry.code).toBe(0);
+    expect(dry.stdout).toContain('1.1.0');
+    expect((await host.status())?.current.version).toBe('0.0.0-0');
+    const update = await host.core('sidecar', 'update');
+    expect(update).toMatchObject({ code: 0 });
+    expect(await host.answer()).toBe('1.1.0');
+    const check = await host.core('sidecar', 'update', '--check');
+    expect(check.code).toBe(0);
+    expect(check.stdout).toContain('1.1.0');
+  });
+
+  it('gets exit 4 from an update that was rolled back by itself', async () => {
+    await using host = await createHost({ config: { update: { check_interval: 3600 } } });
+    await host.publisher.publish({ version: '1.1.0', behaviour: 'exits' });
+    await host.start();
+    await host.until('idle', ({ state }) => state === 'idle');
+    const { code, stderr } = await host.core('sidecar', 'update');
+    expect(code).toBe(4);
+    expect(stderr).toContain('PROBE_EXITED');
+  });
+
+  it('goes back by hand, and the release does not come back by itself', async () => {
+    await using host = await createHost({ config: { update: { check_interval: 3600 } } });
+    await host.publisher.publish({ version: '1.1.0' });
+    await host.start();
+    await host.until('idle', ({ state }) => state === 'idle');
+    await host.core('sidecar', 'update');
+    expect((await host.core('sidecar', 'rollback')).code).toBe(0);
+    expect(await host.answer()).toBe('baseline');
+    expect((await host.core('sidecar', 'update')).code).toBe(5);
+    expect((await host.core('sidecar', 'quarantine', 'clear', '1.1.0')).code).toBe(0);
+    await host.publisher.publish({ version: '1.1.1' });
+    expect((await host.core('sidecar', 'update')).code).toBe(0);
+    expect(await host.answer()).toBe('1.1.1');
+  });
+
+  it('reaches no daemon: exit 6, one line; the control socket is private', async () => {
+    await using host = await createHost();
+    const unreachable = await host.core('sidecar', 'status');
+    expect(unreachable.code).toBe(6);
+    expect(unreachable.stderr.trim().split('\n')).toHaveLength(1);
+    await host.start();
+    await host.until('idle', ({ state }) => state === 'idle');
+    expect((await stat(join(host.stateDir, 'control.sock'))).mode & 0o777).toBe(0o600);
+    expect((await stat(host.stateDir)).mode & 0o777).toBe(0o700);
+  });
+
+  it('switches it off with CORESDK_UPDATE_DISABLED: the workload runs, update exits 5', async () => {
+    await using host = await createHost({ env: { CORESDK_UPDATE_DISABLED: 'true' } });
+    await host.publisher.publish({ version: '1.1.0' });
+    await host.start();
+    const status = await host.until('idle', ({ state, workload }) => state === 'idle' && workload.state === 'running');
+    expect(status.disabled).toContain('CORESDK_UPDATE_DISABLED');
+    const { code, stderr } = await host.core('sidecar', 'update');
+    expect(code).toBe(5);
+    expect(stderr).toContain('UPDATES_DISABLED');
+    expect(host.feed.requests).toEqual([]);
+  });
+
+  it('on Kubernetes has the workload supervised and nothing else: no state directory, exit 5', async () => {
+    await using host = await createHost({ env: { CORESDK_RUNTIME: 'k8s' } });
+    await host.start();
+    const { eventually } = await import('./support/host.ts');
+    await eventually('the workload', async () => ((await host.answer()) === 'baseline' ? true : null));
+    await expect(stat(host.stateDir)).rejects.toThrow('ENOENT');
+    expect((await host.core('sidecar', 'update')).code).toBe(5);
+    expect(await host.stop()).toBe(0);
+    expect(await host.answer()).toBeNull();
+  });
+
+  it('makes a mistake in the configuration: exit 2, and the key, the value and what is allowed', async () => {
+    await using host = await createHost({ config: { update: { channel: 'nightly' } } });
+    await host.start();
+    expect(await host.exited()).toBe(2);
+    const log = await host.log();
+    for (const part of ['update.channel', 'nightly', 'stable', 'edge', 'manual']) expect(log).toContain(part);
+  });
+});
+
+describe('the reference document', () => {
+  it('its configuration, as it stands there, is valid', async () => {
+    await using host = await createHost();
+    const yaml = `update:\n  channel: stable          # stable | edge | manual\n  check_interval: 3600     # seconds between update checks (default: 3600)\n  rollback_timeout: 60     # seconds to wait for health check before rollback (default: 60)\n`;
+    const file = join(host.root, 'reference.yaml');
+    await writeFile(file, yaml);
+    const { loadConfig } = await import('../../src/config/index.ts');
+    const { config } = await loadConfig({ path: file, env: {}, exists: () => false });
+    expect(config.update).toMatchObject({ channel: 'stable', checkIntervalMs: 3_600_000, rollbackTimeoutMs: 60_000 });
+    expect(await readFile(file, 'utf8')).toBe(yaml);
+  });
+});

@@ -1,0 +1,118 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, inject, it } from 'vitest';
+import { createHost, type Host } from './support/host.ts';
+import { flipByte, type ReleaseRequest } from './support/publisher.ts';
+
+/** A manual host with its baseline running, and the pid of the workload. */
+async function manualHost(): Promise<{ host: Host; pid: number | null }> {
+  const host = await createHost({ config: { update: { channel: 'manual' } } });
+  await host.start();
+  const { workload } = await host.until('idle', ({ state, workload: it }) => state === 'idle' && it.state === 'running');
+  return { host, pid: workload.pid };
+}
+
+async function expectUntouched(host: Host, pid: number | null): Promise<void> {
+  expect(await host.versions()).toEqual([]);
+  expect((await host.status())?.workload.pid).toBe(pid);
+}
+
+describe('a local bundle', () => {
+  it('is installed on the manual channel when it is for air-gapped hosts (ES256); the same again is nothing to do', async () => {
+    const { host, pid } = await manualHost();
+    await using _ = host;
+    const bundle = await host.publisher.bundle({ version: '1.1.0', audience: 'airgap' });
+    expect((await host.core('sidecar', 'update', '--bundle', bundle)).code).toBe(0);
+    expect(await host.answer()).toBe('1.1.0');
+    expect((await host.status())?.workload.pid).not.toBe(pid);
+    expect((await host.core('sidecar', 'update', '--bundle', bundle)).code).toBe(0);
+    expect((await host.history()).filter(({ outcome }) => outcome === 'committed')).toHaveLength(1);
+    expect(host.feed.requests).toEqual([]);
+  });
+
+  const foreign = inject('built').foreignKeys;
+  const refusals: { name: string; code: string; request: ReleaseRequest; spoil?: (path: string) => Promise<void> }[] = [
+    { name: 'one flipped byte', code: 'JWS_SIGNATURE_INVALID', request: { version: '1.1.0', audience: 'airgap' }, spoil: flipByte },
+    {
+      name: 'no signature',
+      code: 'JWS_SIGNATURE_INVALID',
+      request: { version: '1.1.0', audience: 'airgap' },
+      spoil: async (path) => {
+        const text = await readFile(path, 'ascii');
+        await writeFile(path, text.slice(0, text.lastIndexOf('.') + 1));
+      },
+    },
+    { name: 'a key that the program does not know', code: 'JWS_KEY_UNKNOWN', request: { version: '1.1.0', audience: 'airgap', keys: foreign } },
+    { name: 'an RS256 bundle for feeds, which no head names', code: 'BUNDLE_NOT_NAMED', request: { version: '1.1.0', audience: 'feed' } },
+    { name: 'another product', code: 'WRONG_PRODUCT', request: { version: '1.1.0', audience: 'airgap', product: 'something-else' } },
+    { name: 'another platform', code: 'WRONG_PLATFORM', request: { version: '1.1.0', audience: 'airgap', platform: { os: 'darwin', arch: 'arm64' } } },
+  ];
+  it.each(refusals)('is refused with $code for $name: exit 3, nothing staged, the process untouched', async ({ code, request, spoil }) => {
+    const { host, pid } = await manualHost();
+    await using _ = host;
+    const bundle = await host.publisher.bundle(request);
+    await spoil?.(bundle);
+    const { code: exit, stderr } = await host.core('sidecar', 'update', '--bundle', bundle);
+    expect(stderr).toContain(code);
+    expect(exit).toBe(3);
+    await expectUntouched(host, pid);
+  });
+
+  it('is refused when it is of a lower version than what runs', async () => {
+    const { host } = await manualHost();
+    await using _ = host;
+    const newer = await host.publisher.bundle({ version: '1.2.0', audience: 'airgap' });
+    const older = await host.publisher.bundle({ version: '1.1.0', audience: 'airgap' });
+    expect((await host.core('sidecar', 'update', '--bundle', newer)).code).toBe(0);
+    const { code, stderr } = await host.core('sidecar', 'update', '--bundle', older);
+    expect(stderr).toContain('VERSION_TOO_LOW');
+    expect(code).toBe(3);
+    expect(await host.answer()).toBe('1.2.0');
+  });
+
+  it('is verified without a daemon by --verify-only, and nothing is installed', async () => {
+    await using host = await createHost();
+    const bundle = await host.publisher.bundle({ version: '1.1.0', audience: 'airgap' });
+    expect(await host.core('sidecar', 'update', '--bundle', bundle, '--verify-only')).toMatchObject({ code: 0 });
+    await flipByte(bundle);
+    const bad = await host.core('sidecar', 'update', '--bundle', bundle, '--verify-only');
+    expect(bad.code).toBe(3);
+    expect(bad.stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('is what a bare update applies on manual, when bundle_path names it', async () => {
+    await using host = await createHost({
+      config: { update: { channel: 'manual' } },
+      env: { CORESDK_UPDATE_BUNDLE_PATH: join('/nonexistent', 'placeholder.jws') },
+    });
+    await host.start();
+    await host.until('idle', ({ state }) => state === 'idle');
+    const { code, stderr } = await host.core('sidecar', 'update');
+    expect(stderr).toContain('BUNDLE_NOT_FOUND');
+    expect(code).toBe(1);
+  });
+});
+
+describe('algorithms and audiences', () => {
+  it.each(['stable', 'edge'] as const)('RS256 from the feed on %s', async (channel) => {
+    await using host = await createHost({ config: { update: { channel } } });
+    await host.publisher.publish({ version: '1.1.0' }, { channel });
+    await host.start();
+    await host.until('1.1.0 is current', ({ current }) => current.version === '1.1.0');
+    const bundle = await host.publisher.bundle({ version: '1.1.0' });
+    const inspected = await host.core('bundle', 'inspect', bundle, '--json');
+    expect(inspected.stdout).toContain('RS256');
+  });
+
+  it('an airgap bundle is refused when a feed serves it in the place of a channel bundle', async () => {
+    await using host = await createHost();
+    const path = await host.publisher.publish({ version: '1.1.0' });
+    const airgap = await readFile(await host.publisher.bundle({ version: '1.1.0', audience: 'airgap' }));
+    await writeFile(path, airgap);
+    await host.start();
+    const { last_error } = await host.until('a refusal', (status) => status.last_error !== null);
+    // The head promises another size; with the same size it would be the audience.
+    expect(['DOWNLOAD_TRUNCATED', 'DOWNLOAD_TOO_LARGE', 'WRONG_AUDIENCE']).toContain(last_error?.code);
+    expect(await host.versions()).toEqual([]);
+  });
+});
