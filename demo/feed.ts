@@ -37,7 +37,8 @@ export async function serveFeed(folder: string): Promise<DemoFeed> {
       ({ size }) => {
         response.writeHead(200, { 'content-length': size });
         const bytes = createReadStream(file);
-        if (tampered !== null && pathname.includes(tampered)) bytes.pipe(flip(Math.floor(size / 2))).pipe(response);
+        if (tampered !== null && pathname.includes(tampered))
+          bytes.pipe(flip(Math.floor(size / 2))).pipe(response);
         else bytes.pipe(response);
       },
       () => {

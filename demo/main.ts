@@ -132,7 +132,9 @@ async function story(): Promise<void> {
   const good = await follow('the attempt for 1.1.0 ends', ({ to }) => to === '1.1.0');
   observe(`1.1.0 was committed (${good.reason})`, good.outcome === 'committed');
   observe('1.1.0 answers', (await answer()) === '1.1.0');
-  await until('the watch over 1.1.0 is over', async () => ((await status())?.watching === null ? true : null));
+  await until('the watch over 1.1.0 is over', async () =>
+    (await status())?.watching === null ? true : null,
+  );
 
   title('1.2.0 is published: it starts, and answers 500');
   await publisher.publish('1.2.0', programs['1.2.0']);
@@ -147,13 +149,19 @@ async function story(): Promise<void> {
   const pid = after?.workload.pid ?? null;
   feed.tamper('1.3.0');
   await publisher.publish('1.3.0', programs['1.3.0']);
-  const forged = await follow('the attempt for 1.3.0 ends', (it) => it.error?.code.startsWith('JWS_') === true);
+  const forged = await follow(
+    'the attempt for 1.3.0 ends',
+    (it) => it.error?.code.startsWith('JWS_') === true,
+  );
   say(`   ${forged.error?.code ?? 'no error'}: ${forged.reason}`);
   observe('1.3.0 was refused for its signature', forged.error?.code === 'JWS_SIGNATURE_INVALID');
   observe('nothing of 1.3.0 was staged', !existsSync(join(stateDir, 'versions', '1.3.0')));
   observe('the attempt never came as far as staging', !forged.steps.some(({ state }) => state === 'staging'));
   const last = await status();
-  observe('1.1.0 answers, by the same process as before', (await answer()) === '1.1.0' && last?.workload.pid === pid);
+  observe(
+    '1.1.0 answers, by the same process as before',
+    (await answer()) === '1.1.0' && last?.workload.pid === pid,
+  );
 
   for (const command of ['status', 'history']) {
     title(`core sidecar ${command}`);
@@ -171,7 +179,10 @@ try {
 } finally {
   daemon.kill('SIGTERM');
   const code = await ended;
-  observe('the daemon stopped in good order, and nobody answers any more', code === 0 && (await answer()) === null);
+  observe(
+    'the daemon stopped in good order, and nobody answers any more',
+    code === 0 && (await answer()) === null,
+  );
   await feed.close();
 }
 

@@ -22,12 +22,24 @@ export interface DemoPublisher {
 export async function createPublisher(root: string): Promise<DemoPublisher> {
   const keys = join(root, 'keys');
   const feedDir = join(root, 'feed');
-  const { trustFile } = await generateKeys({ product: PRODUCT, dir: keys, development: true, modulusLength: 2048 });
+  const { trustFile } = await generateKeys({
+    product: PRODUCT,
+    dir: keys,
+    development: true,
+    modulusLength: 2048,
+  });
   return {
     feedDir,
     build: async (version, broken = false) => {
-      const replace = broken ? { 'src/sidecar/health.ts': join(import.meta.dirname, 'broken-health.ts') } : {};
-      const { program } = await build({ out: join(root, 'builds', version), trust: trustFile, version, replace });
+      const replace = broken
+        ? { 'src/sidecar/health.ts': join(import.meta.dirname, 'broken-health.ts') }
+        : {};
+      const { program } = await build({
+        out: join(root, 'builds', version),
+        trust: trustFile,
+        version,
+        replace,
+      });
       return program;
     },
     publish: async (version, program) => {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { createActor } from 'xstate';
+import { removeLeftovers } from './adapters/atomic-file.ts';
 import { systemClock } from './adapters/clock.ts';
 import { nodeDisk } from './adapters/disk.ts';
 import { openDownloads } from './adapters/downloads.ts';
@@ -66,11 +67,14 @@ export interface Daemon {
 
 function baselineOf({ config, embedded, program }: DaemonOptions): { version: string; entry: string } {
   const { binary } = config.workload;
-  return binary === null ? { version: embedded.version, entry: program } : { version: UNKNOWN_VERSION, entry: binary };
+  return binary === null
+    ? { version: embedded.version, entry: program }
+    : { version: UNKNOWN_VERSION, entry: binary };
 }
 
 function whyDisabled({ update, runtime }: Config): string | null {
-  if (runtime.kind === 'k8s') return `this host is Kubernetes (${runtime.reason}); change the image tag instead`;
+  if (runtime.kind === 'k8s')
+    return `this host is Kubernetes (${runtime.reason}); change the image tag instead`;
   return update.disabled ? 'CORESDK_UPDATE_DISABLED is set' : null;
 }
 
@@ -130,12 +134,15 @@ function settingsOf({ update, probe }: Config, disabled: string | null): Setting
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, embedded, logger } = options;
   const disabled = whyDisabled(config);
-  if (config.runtime.kind === 'k8s' && !existsSync(statePaths(config.stateDir).stateDb)) return superviseOnly(options);
+  if (config.runtime.kind === 'k8s' && !existsSync(statePaths(config.stateDir).stateDb))
+    return superviseOnly(options);
 
   const host = describeHost(embedded);
   const feedUrl = config.update.feedUrl ?? embedded.feedUrl;
   const paths = await openStateDir(config.stateDir);
   const { journal, damage } = openJournal({ path: paths.stateDb, clock: systemClock });
+  // Only now: the lock says that nobody else is writing.
+  await removeLeftovers(nodeDisk, paths.root);
   const log = createDaemonLog(logger);
   const board = createBoard(systemClock, log.progress);
   const supervisor = startSupervisor(options, paths.workloadRecord);

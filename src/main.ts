@@ -47,8 +47,13 @@ async function runRole(name: string, args: readonly string[]): Promise<number | 
     const { runServe } = await import('./sidecar/serve.ts');
     return runServe({ env: process.env, version: embedded.version, stderr: process.stderr });
   }
-  const wellFormed = first === undefined || (first === '--config' && second !== undefined && args.length === 2);
-  if (!wellFormed) throw new UpdateError('USAGE', `expected \`serve\`, \`core\` or \`--config FILE\`, found ${args.join(' ')}`);
+  const wellFormed =
+    first === undefined || (first === '--config' && second !== undefined && args.length === 2);
+  if (!wellFormed)
+    throw new UpdateError(
+      'USAGE',
+      `expected \`serve\`, \`core\` or \`--config FILE\`, found ${args.join(' ')}`,
+    );
   const { runDaemon } = await import('./daemon/run.ts');
   return runDaemon({ configPath: second, program: realpathSync(process.argv[1] ?? process.execPath) });
 }

@@ -27,9 +27,26 @@ export interface Verdict {
 
 /** What `recover` found, and where the machine goes from there. */
 export type Recovered =
-  | { readonly next: 'idle'; readonly ended: Ended | null; readonly watch: Watch | null; readonly paused: ErrorRecord | null }
-  | { readonly next: 'probing'; readonly attempt: Attempt; readonly plan: Plan; readonly pid: number; readonly watch: Watch | null }
-  | { readonly next: 'rollingBack'; readonly attempt: Attempt; readonly plan: Plan; readonly verdict: Verdict; readonly watch: Watch | null };
+  | {
+      readonly next: 'idle';
+      readonly ended: Ended | null;
+      readonly watch: Watch | null;
+      readonly paused: ErrorRecord | null;
+    }
+  | {
+      readonly next: 'probing';
+      readonly attempt: Attempt;
+      readonly plan: Plan;
+      readonly pid: number;
+      readonly watch: Watch | null;
+    }
+  | {
+      readonly next: 'rollingBack';
+      readonly attempt: Attempt;
+      readonly plan: Plan;
+      readonly verdict: Verdict;
+      readonly watch: Watch | null;
+    };
 
 /** What a check found. */
 export type Checked =
@@ -38,8 +55,7 @@ export type Checked =
 
 /** What the gate and the last look said. */
 export type Passed =
-  | { readonly go: true; readonly plan: Plan }
-  | { readonly go: false; readonly error: ErrorRecord };
+  { readonly go: true; readonly plan: Plan } | { readonly go: false; readonly error: ErrorRecord };
 
 /** What the watch after a commit saw. */
 export type Watched =
@@ -51,7 +67,11 @@ export type Watched =
 export interface Steps {
   recover: { input: { readonly watch: null }; output: Recovered };
   schedule: {
-    input: { readonly ended: Ended | null; readonly paused: ErrorRecord | null; readonly watch: Watch | null };
+    input: {
+      readonly ended: Ended | null;
+      readonly paused: ErrorRecord | null;
+      readonly watch: Watch | null;
+    };
     output: Attempt;
   };
   watch: { input: { readonly watch: Watch | null }; output: Watched };
@@ -74,7 +94,10 @@ export interface Steps {
     input: { readonly attempt: Attempt; readonly plan: Plan; readonly pid: number };
     output: ProbeEvidence;
   };
-  commit: { input: { readonly attempt: Attempt; readonly plan: Plan; readonly evidence: ProbeEvidence }; output: Watch };
+  commit: {
+    input: { readonly attempt: Attempt; readonly plan: Plan; readonly evidence: ProbeEvidence };
+    output: Watch;
+  };
   rollback: {
     input: { readonly attempt: Attempt; readonly plan: Plan; readonly verdict: Verdict };
     output: ProbeEvidence;

@@ -86,7 +86,9 @@ export function createBoard(clock: Clock, onProgress: (progress: Progress) => vo
         if (reported.kind === 'nextCheck') nextCheck = { at: reported.at, why: reported.why };
         else if (reported.kind === 'warning') {
           const { error } = reported;
-          const others = warnings.filter((it) => it.error.code !== error.code || it.error.message !== error.message);
+          const others = warnings.filter(
+            (it) => it.error.code !== error.code || it.error.message !== error.message,
+          );
           warnings = [{ error, at: clock.now() }, ...others].slice(0, KEEP_WARNINGS);
         } else progress = progressView(reported);
         onProgress(reported);
@@ -99,7 +101,8 @@ export function createBoard(clock: Clock, onProgress: (progress: Progress) => vo
     ended: (ended) => {
       recent.set(ended.attempt.id, ended);
       for (const id of [...recent.keys()].slice(0, -KEEP_ENDED)) recent.delete(id);
-      if (ended.error !== null && ended.outcome !== 'nothing') lastError = { error: ended.error, at: clock.now() };
+      if (ended.error !== null && ended.outcome !== 'nothing')
+        lastError = { error: ended.error, at: clock.now() };
     },
     progress: () => progress,
     nextCheck: () => nextCheck,

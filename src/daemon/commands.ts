@@ -30,7 +30,9 @@ export interface CommandsOptions {
 /** The version that an operator's rollback leads to. */
 async function rollbackTarget(ports: Ports, current: VersionRef, wanted: string | null): Promise<VersionRef> {
   const versions = await ports.store.list();
-  const committed = versions.filter(({ ref, mark }) => mark !== null && semver.lt(ref.version, current.version));
+  const committed = versions.filter(
+    ({ ref, mark }) => mark !== null && semver.lt(ref.version, current.version),
+  );
   if (wanted !== null && wanted !== ports.store.baseline.version) {
     const found = committed.find(({ ref }) => ref.version === wanted);
     if (found !== undefined) return found.ref;
@@ -41,11 +43,16 @@ async function rollbackTarget(ports: Ports, current: VersionRef, wanted: string 
     );
   }
   if (current.origin === 'baseline')
-    throw new UpdateError('ROLLBACK_IMPOSSIBLE', `${current.version} runs, which was there before any update`);
+    throw new UpdateError(
+      'ROLLBACK_IMPOSSIBLE',
+      `${current.version} runs, which was there before any update`,
+    );
   if (wanted !== null) return ports.store.baseline;
   const previous = versions.find(({ ref }) => ref.digest === current.digest)?.mark?.previous;
   const kept = committed.find(({ ref }) => previous?.origin === 'store' && ref.digest === previous.digest);
-  return kept?.ref ?? (previous?.origin === 'baseline' ? previous : (committed[0]?.ref ?? ports.store.baseline));
+  return (
+    kept?.ref ?? (previous?.origin === 'baseline' ? previous : (committed[0]?.ref ?? ports.store.baseline))
+  );
 }
 
 async function refuseBlocked(ports: Ports, target: VersionRef): Promise<void> {
@@ -60,11 +67,18 @@ async function refuseBlocked(ports: Ports, target: VersionRef): Promise<void> {
 export function createCommands(options: CommandsOptions): ControlApi {
   const { ports, actor, board, disabled } = options;
 
-  const begin = (trigger: Trigger, mode: Attempt['mode'], event: (attempt: Attempt) => UpdateEvent): string => {
+  const begin = (
+    trigger: Trigger,
+    mode: Attempt['mode'],
+    event: (attempt: Attempt) => UpdateEvent,
+  ): string => {
     if (disabled !== null) throw new UpdateError('UPDATES_DISABLED', `no updates on this host: ${disabled}`);
     const { value, context } = actor.getSnapshot();
     if (value === 'failed')
-      throw new UpdateError('BUSY', 'a rollback failed and is not mended yet: run `core sidecar retry` first');
+      throw new UpdateError(
+        'BUSY',
+        'a rollback failed and is not mended yet: run `core sidecar retry` first',
+      );
     if (value !== 'idle')
       throw new UpdateError('BUSY', `attempt ${context.attempt?.id ?? '(start-up)'} is in ${value}`);
     if (context.verdict !== null)
@@ -101,7 +115,8 @@ export function createCommands(options: CommandsOptions): ControlApi {
     check: async () => check('check', options.channel === 'manual' ? 'report' : 'apply'),
     update: async ({ dryRun }) => {
       if (dryRun) return check('update', 'report');
-      if (options.channel === 'manual' && options.bundlePath !== null) return apply('update', options.bundlePath);
+      if (options.channel === 'manual' && options.bundlePath !== null)
+        return apply('update', options.bundlePath);
       return check('update', 'apply');
     },
     apply: async (path) => apply('bundle', path),

@@ -5,10 +5,10 @@ import type { Ended } from '../types.ts';
 
 /** What the daemon writes to its log; one method for each kind of event, so that its lines have one shape. */
 export interface DaemonLog {
-  step(event: StepEvent): void;
-  progress(progress: Progress): void;
-  ended(ended: Ended): void;
-  workload(status: WorkloadStatus): void;
+  readonly step: (event: StepEvent) => void;
+  readonly progress: (progress: Progress) => void;
+  readonly ended: (ended: Ended) => void;
+  readonly workload: (status: WorkloadStatus) => void;
 }
 
 /** Outcomes that somebody should read about. */
@@ -39,7 +39,8 @@ export function createDaemonLog(logger: Logger): DaemonLog {
     },
     progress: (progress) => {
       if (progress.kind === 'warning') logger.warn({ code: progress.error.code }, progress.error.message);
-      else if (progress.kind === 'nextCheck') logger.debug({ at: progress.at }, `next check: ${progress.why}`);
+      else if (progress.kind === 'nextCheck')
+        logger.debug({ at: progress.at }, `next check: ${progress.why}`);
       else if (progress.kind === 'probe')
         logger.debug({ healthy: progress.result.healthy }, `probe: ${progress.result.detail}`);
     },

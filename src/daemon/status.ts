@@ -40,8 +40,8 @@ const HISTORY_LOOKED_AT = 10;
 
 /** The newest error of the history: what is known of it after a restart. */
 function errorIn(ended: readonly AttemptRecord[]): TimedError | null {
-  const failed = ended.find(({ error }) => error !== null);
-  return failed?.endedAt == null || failed.error === null ? null : { error: failed.error, at: failed.endedAt };
+  for (const { error, endedAt } of ended) if (error !== null && endedAt !== null) return { error, at: endedAt };
+  return null;
 }
 
 /** What is read to make a status. */

@@ -8,6 +8,8 @@ import { fromPromise, type PromiseActorLogic } from 'xstate';
  */
 export function undeclared<Output, Input>(name: string): PromiseActorLogic<Output, Input> {
   return fromPromise<Output, Input>(() =>
-    Promise.reject(new Error(`service "${name}" was not provided: use machine.provide({ actors: { ${name} } })`)),
+    Promise.reject(
+      new Error(`service "${name}" was not provided: use machine.provide({ actors: { ${name} } })`),
+    ),
   );
 }

@@ -56,7 +56,8 @@ const end = (
   to: context.plan?.to ?? (context.release === null ? null : { origin: 'store', ...context.release }),
 });
 
-const step = <Name extends StepName>(name: Name) => undeclared<Steps[Name]['output'], Steps[Name]['input']>(name);
+const step = <Name extends StepName>(name: Name) =>
+  undeclared<Steps[Name]['output'], Steps[Name]['input']>(name);
 
 /** An `onError` that ends the attempt without having touched the workload. */
 const giveUp = (stage: StateName) =>
@@ -121,17 +122,25 @@ export const updateMachine = setup({
       attempt,
       offer: { source: { kind: 'file' as const, path }, release: null, channel: null },
     })),
-    beginRollback: assign((_, { attempt, plan, verdict }: { attempt: Attempt; plan: Plan; verdict: Verdict }) => ({
-      ...NO_ATTEMPT,
-      attempt,
-      plan,
-      verdict,
-      // What is gone back from is what was watched: a calm watch must not raise the version floor to it.
-      watch: null,
-    })),
+    beginRollback: assign(
+      (_, { attempt, plan, verdict }: { attempt: Attempt; plan: Plan; verdict: Verdict }) => ({
+        ...NO_ATTEMPT,
+        attempt,
+        plan,
+        verdict,
+        // What is gone back from is what was watched: a calm watch must not raise the version floor to it.
+        watch: null,
+      }),
+    ),
     beginWatchedRollback: assign((_, { watched }: { watched: Watched }) =>
       watched.saw === 'crashLoop'
-        ? { ...NO_ATTEMPT, attempt: watched.attempt, plan: watched.plan, verdict: watched.verdict, watch: null }
+        ? {
+            ...NO_ATTEMPT,
+            attempt: watched.attempt,
+            plan: watched.plan,
+            verdict: watched.verdict,
+            watch: null,
+          }
         : {},
     ),
     takeUp: assign((_, { recovered }: { recovered: Recovered }) => {
@@ -140,9 +149,21 @@ export const updateMachine = setup({
         case 'idle':
           return { watch, ended: recovered.ended, paused: recovered.paused };
         case 'probing':
-          return { watch, attempt: recovered.attempt, plan: recovered.plan, pid: recovered.pid, paused: null };
+          return {
+            watch,
+            attempt: recovered.attempt,
+            plan: recovered.plan,
+            pid: recovered.pid,
+            paused: null,
+          };
         case 'rollingBack':
-          return { watch, attempt: recovered.attempt, plan: recovered.plan, verdict: recovered.verdict, paused: null };
+          return {
+            watch,
+            attempt: recovered.attempt,
+            plan: recovered.plan,
+            verdict: recovered.verdict,
+            paused: null,
+          };
       }
     }),
     accept: assign((_, { checked }: { checked: Checked }) =>
@@ -200,7 +221,8 @@ export const updateMachine = setup({
   initial: 'recovering',
   states: {
     recovering: {
-      description: 'Start-up: reads the journal and the version store, repairs what was interrupted, starts the workload.',
+      description:
+        'Start-up: reads the journal and the version store, repairs what was interrupted, starts the workload.',
       invoke: {
         id: 'recover',
         src: 'recover',
@@ -216,13 +238,20 @@ export const updateMachine = setup({
             target: 'rollingBack',
             actions: { type: 'takeUp', params: ({ event }) => ({ recovered: event.output }) },
           },
-          { target: 'idle', actions: { type: 'takeUp', params: ({ event }) => ({ recovered: event.output }) } },
+          {
+            target: 'idle',
+            actions: { type: 'takeUp', params: ({ event }) => ({ recovered: event.output }) },
+          },
         ],
-        onError: { target: 'failed', actions: { type: 'pause', params: (args) => ({ error: thrown(args) }) } },
+        onError: {
+          target: 'failed',
+          actions: { type: 'pause', params: (args) => ({ error: thrown(args) }) },
+        },
       },
     },
     idle: {
-      description: 'The workload runs; the next check is scheduled. A fresh commit is still watched for a crash loop.',
+      description:
+        'The workload runs; the next check is scheduled. A fresh commit is still watched for a crash loop.',
       invoke: [
         {
           id: 'schedule',
@@ -255,9 +284,21 @@ export const updateMachine = setup({
         },
       ],
       on: {
-        CHECK: { guard: 'mayStart', target: 'checking', actions: { type: 'begin', params: ({ event }) => event } },
-        APPLY: { guard: 'mayStart', target: 'downloading', actions: { type: 'beginApply', params: ({ event }) => event } },
-        ROLLBACK: { guard: 'mayStart', target: 'rollingBack', actions: { type: 'beginRollback', params: ({ event }) => event } },
+        CHECK: {
+          guard: 'mayStart',
+          target: 'checking',
+          actions: { type: 'begin', params: ({ event }) => event },
+        },
+        APPLY: {
+          guard: 'mayStart',
+          target: 'downloading',
+          actions: { type: 'beginApply', params: ({ event }) => event },
+        },
+        ROLLBACK: {
+          guard: 'mayStart',
+          target: 'rollingBack',
+          actions: { type: 'beginRollback', params: ({ event }) => event },
+        },
         RESUME: [
           { guard: 'owesQuarantine', target: 'rolledBack', actions: 'resume' },
           { target: 'idle', reenter: true, actions: 'resume' },
@@ -265,7 +306,8 @@ export const updateMachine = setup({
       },
     },
     checking: {
-      description: 'Fetches and verifies the channel head, and decides whether it names something to install here.',
+      description:
+        'Fetches and verifies the channel head, and decides whether it names something to install here.',
       invoke: {
         id: 'check',
         src: 'check',
@@ -276,7 +318,10 @@ export const updateMachine = setup({
             target: 'downloading',
             actions: { type: 'accept', params: ({ event }) => ({ checked: event.output }) },
           },
-          { target: 'idle', actions: { type: 'endByFinding', params: ({ event }) => ({ checked: event.output }) } },
+          {
+            target: 'idle',
+            actions: { type: 'endByFinding', params: ({ event }) => ({ checked: event.output }) },
+          },
         ],
         onError: giveUp('checking'),
       },
@@ -298,7 +343,8 @@ export const updateMachine = setup({
       },
     },
     verifying: {
-      description: 'The signature first, over the raw bytes; then the manifest and every file’s size and SHA-256.',
+      description:
+        'The signature first, over the raw bytes; then the manifest and every file’s size and SHA-256.',
       invoke: {
         id: 'verify',
         src: 'verify',
@@ -322,7 +368,8 @@ export const updateMachine = setup({
       },
     },
     staging: {
-      description: 'Makes a complete version beside the current one, durably, and checks that it can execute.',
+      description:
+        'Makes a complete version beside the current one, durably, and checks that it can execute.',
       invoke: {
         id: 'stage',
         src: 'stage',
@@ -351,13 +398,17 @@ export const updateMachine = setup({
             target: 'swapping',
             actions: { type: 'planSwap', params: ({ event }) => ({ passed: event.output }) },
           },
-          { target: 'idle', actions: { type: 'endByGate', params: ({ event }) => ({ passed: event.output }) } },
+          {
+            target: 'idle',
+            actions: { type: 'endByGate', params: ({ event }) => ({ passed: event.output }) },
+          },
         ],
         onError: giveUp('waiting'),
       },
     },
     swapping: {
-      description: 'Stops the old version, sees that nobody answers any more, points `current`, starts the new one.',
+      description:
+        'Stops the old version, sees that nobody answers any more, points `current`, starts the new one.',
       invoke: {
         id: 'swap',
         src: 'swap',
@@ -437,7 +488,10 @@ export const updateMachine = setup({
     failed: {
       description: 'A rollback failed. The supervisor keeps trying the version before; a person is needed.',
       on: {
-        RETRY: [{ guard: 'hasPlan', target: 'rollingBack', actions: 'forgetEnded' }, { target: 'recovering' }],
+        RETRY: [
+          { guard: 'hasPlan', target: 'rollingBack', actions: 'forgetEnded' },
+          { target: 'recovering' },
+        ],
       },
     },
   },

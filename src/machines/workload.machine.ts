@@ -30,8 +30,7 @@ export interface WorkloadContext {
 
 /** What the outside may tell it. */
 export type WorkloadEvent =
-  | { readonly type: 'START'; readonly target: LaunchTarget }
-  | { readonly type: 'STOP' };
+  { readonly type: 'START'; readonly target: LaunchTarget } | { readonly type: 'STOP' };
 
 const step = <Name extends keyof WorkloadSteps>(name: Name) =>
   undeclared<WorkloadSteps[Name]['output'], WorkloadSteps[Name]['input']>(name);
@@ -131,7 +130,10 @@ export const workloadMachine = setup({
         src: 'attend',
         input: ({ context }) => ({ pid: context.pid ?? 0 }),
         onDone: { target: 'crashed', actions: { type: 'noteExit', params: ({ event }) => event.output } },
-        onError: { target: 'crashed', actions: { type: 'noteLaunchFailure', params: (args) => ({ error: thrown(args) }) } },
+        onError: {
+          target: 'crashed',
+          actions: { type: 'noteLaunchFailure', params: (args) => ({ error: thrown(args) }) },
+        },
       },
       on: { STOP: 'stopping' },
     },
@@ -170,7 +172,10 @@ export const workloadMachine = setup({
         src: 'terminate',
         input: ({ context }) => ({ pid: context.pid }),
         onDone: { target: 'stopped', actions: 'noteStopped' },
-        onError: { target: 'stopped', actions: { type: 'noteError', params: (args) => ({ error: thrown(args) }) } },
+        onError: {
+          target: 'stopped',
+          actions: { type: 'noteError', params: (args) => ({ error: thrown(args) }) },
+        },
       },
     },
   },

@@ -25,7 +25,8 @@ export async function versionFloor(ports: Needs): Promise<VersionFloor | null> {
     if (mark?.watched === true) floors.push({ version: ref.version, because: 'was committed here' });
   for (const channel of ['stable', 'edge'] as const) {
     const minimum = (await storedHead(ports, channel, 'any'))?.head.min_version;
-    if (minimum !== undefined) floors.push({ version: minimum, because: `is the ${channel} head’s min_version` });
+    if (minimum !== undefined)
+      floors.push({ version: minimum, because: `is the ${channel} head’s min_version` });
   }
   return floors.sort((a, b) => semver.rcompare(a.version, b.version))[0] ?? null;
 }

@@ -7,7 +7,10 @@ import { fetchHead } from './heads.ts';
 import type { Ports, Refusal } from './ports.ts';
 import type { Settings } from './settings.ts';
 
-type Needs = Pick<Ports, 'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'store' | 'quarantine' | 'journal'>;
+type Needs = Pick<
+  Ports,
+  'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'store' | 'quarantine' | 'journal'
+>;
 
 const WEEK_MS = 7 * 24 * 3600 * 1000;
 
@@ -33,13 +36,21 @@ export const check =
 
     const current = await ports.store.current();
     if (semver.lte(head.version, current.version)) {
-      const relation = head.version === current.version ? 'runs here' : `is older than ${current.version}, which runs here`;
-      return { found: 'nothing', reason: `${head.version}, the newest on ${channel}, ${relation}`, error: null };
+      const relation =
+        head.version === current.version ? 'runs here' : `is older than ${current.version}, which runs here`;
+      return {
+        found: 'nothing',
+        reason: `${head.version}, the newest on ${channel}, ${relation}`,
+        error: null,
+      };
     }
     const target = selectTarget(head, platform);
     const bundle = target?.bundles[0];
     if (target === undefined || bundle === undefined)
-      throw new UpdateError('NO_TARGET', `${head.version} on ${channel} has no bundle for ${platform.os}/${platform.arch}`);
+      throw new UpdateError(
+        'NO_TARGET',
+        `${head.version} on ${channel} has no bundle for ${platform.os}/${platform.arch}`,
+      );
 
     const release = { version: head.version, digest: target.release_digest };
     const error = await objection(ports, release);

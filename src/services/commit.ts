@@ -16,9 +16,13 @@ export const commit =
       await store.mark(plan.to, { at: clock.now(), previous: plan.from, watched: false });
     } catch (error) {
       const { message } = UpdateError.from(error);
-      throw new UpdateError('COMMIT_FAILED', `${plan.to.version} is healthy, but could not be marked: ${message}`, {
-        cause: error,
-      });
+      throw new UpdateError(
+        'COMMIT_FAILED',
+        `${plan.to.version} is healthy, but could not be marked: ${message}`,
+        {
+          cause: error,
+        },
+      );
     } finally {
       await gate.release(attempt);
     }

@@ -10,11 +10,16 @@ type Needs = Pick<Ports, 'feed' | 'downloads' | 'reporter' | 'store'>;
 const READ_BYTES = 1024 * 1024;
 
 /** Hashes what an earlier try left, so that the rest can be hashed as it comes. */
-async function hashPrefix(downloads: Downloads, name: string, hash: Hash, signal: AbortSignal): Promise<void> {
+async function hashPrefix(
+  downloads: Downloads,
+  name: string,
+  hash: Hash,
+  signal: AbortSignal,
+): Promise<void> {
   const file = await downloads.read(name);
   try {
     const buffer = new Uint8Array(READ_BYTES);
-    for (let at = 0; at < file.size; ) {
+    for (let at = 0; at < file.size;) {
       signal.throwIfAborted();
       const read = await file.read(buffer, at);
       if (read === 0) break;
@@ -31,7 +36,8 @@ async function fromFeed(
   source: Extract<BundleSource, { kind: 'feed' }>,
   signal: AbortSignal,
 ): Promise<Downloaded> {
-  if (feed === null) throw new UpdateError('FEED_NOT_CONFIGURED', 'expected update.feed_url to name a feed, found none');
+  if (feed === null)
+    throw new UpdateError('FEED_NOT_CONFIGURED', 'expected update.feed_url to name a feed, found none');
   const name = `${source.sha256}.jws`;
   await downloads.tidy([name]);
   const file = await downloads.append(name);
@@ -65,7 +71,11 @@ async function fromFeed(
   }
 }
 
-async function fromFile({ downloads, reporter }: Needs, path: string, signal: AbortSignal): Promise<Downloaded> {
+async function fromFile(
+  { downloads, reporter }: Needs,
+  path: string,
+  signal: AbortSignal,
+): Promise<Downloaded> {
   const name = 'local.jws';
   await downloads.tidy([]);
   const source = await downloads.openLocal(path);

@@ -18,7 +18,10 @@ async function lastLook(
     try {
       const head = await fetchHead(ports, offer.channel, signal);
       if (semver.gt(head.version, release.version))
-        return new UpdateError('SUPERSEDED', `${head.version} appeared on ${offer.channel} while ${release.version} waited`);
+        return new UpdateError(
+          'SUPERSEDED',
+          `${head.version} appeared on ${offer.channel} while ${release.version} waited`,
+        );
     } catch (error) {
       // A feed that is away now takes nothing back of what it has signed; anything else that is wrong with it holds the update.
       const failure = UpdateError.from(error);

@@ -31,7 +31,8 @@ export async function storedHead(
     return { head, bytes };
   } catch (error) {
     const { code, message } = UpdateError.from(error);
-    if (age === 'any') reporter.report({ kind: 'warning', error: { code, message: `stored ${channel} head: ${message}` } });
+    if (age === 'any')
+      reporter.report({ kind: 'warning', error: { code, message: `stored ${channel} head: ${message}` } });
     return null;
   }
 }
@@ -49,7 +50,8 @@ export async function fetchHead(
   signal: AbortSignal,
 ): Promise<Head> {
   const { feed, heads, host, clock } = ports;
-  if (feed === null) throw new UpdateError('FEED_NOT_CONFIGURED', 'expected update.feed_url to name a feed, found none');
+  if (feed === null)
+    throw new UpdateError('FEED_NOT_CONFIGURED', 'expected update.feed_url to name a feed, found none');
   const bytes = await feed.head(channel, HEAD_MAX_BYTES[channel], signal);
   const head = await verifyHead(bytes, {
     trust: host.trust,

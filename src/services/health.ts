@@ -60,11 +60,17 @@ export async function pollHealth(
   let good = 0;
   let last = 'nothing yet';
   let reportedSpent = 0;
-  const evidence = (): ProbeEvidence => ({ polls, tookMs: Math.round(spentMs + clock.monotonic() - began), last });
+  const evidence = (): ProbeEvidence => ({
+    polls,
+    tookMs: Math.round(spentMs + clock.monotonic() - began),
+    last,
+  });
   try {
     for (;;) {
       try {
         const result = await probe.look(stop);
+        // A look that was under way when the process ended may have seen anybody.
+        stop.throwIfAborted();
         polls += 1;
         last = result.detail;
         good = result.healthy ? good + 1 : 0;

@@ -47,13 +47,13 @@ export interface UpdateServices {
   /** For `updateMachine.provide({ actors })`. */
   readonly actors: UpdateActors;
   /** Resolves when no step runs any more; after the machine was stopped, so that nothing writes behind its back. */
-  settled(): Promise<void>;
+  readonly settled: () => Promise<void>;
 }
 
 /** Whether an unwritten intent stops the step. On the way back and at the end it must not: going back matters more than the record. */
 type Intent = 'required' | 'attempted' | 'none';
 
-const DOORS: { readonly [Name in StepName]: { readonly state: StateName; readonly intent: Intent } } = {
+const DOORS: Readonly<Record<StepName, { readonly state: StateName; readonly intent: Intent }>> = {
   recover: { state: 'recovering', intent: 'none' },
   schedule: { state: 'idle', intent: 'none' },
   watch: { state: 'idle', intent: 'none' },
@@ -70,7 +70,11 @@ const DOORS: { readonly [Name in StepName]: { readonly state: StateName; readonl
 };
 
 /** What the journal keeps of a step's input. */
-function factsOf(input: Partial<Steps['rollback']['input'] & Steps['gate']['input'] & Steps['stage']['input'] & Steps['download']['input']>): AttemptFacts {
+function factsOf(
+  input: Partial<
+    Steps['rollback']['input'] & Steps['gate']['input'] & Steps['stage']['input'] & Steps['download']['input']
+  >,
+): AttemptFacts {
   const { plan, verdict } = input;
   const release = input.verified?.release ?? input.release ?? input.offer?.release ?? null;
   const target = plan?.to.origin === 'store' ? plan.to : release;
@@ -95,7 +99,12 @@ export function services(ports: Ports, settings: Settings, observe: StepObserver
   const { clock, journal, reporter } = ports;
   const running = new Set<Promise<unknown>>();
 
-  async function writeIntent(intent: Intent, attempt: Attempt | null, state: StateName, input: object): Promise<void> {
+  async function writeIntent(
+    intent: Intent,
+    attempt: Attempt | null,
+    state: StateName,
+    input: object,
+  ): Promise<void> {
     if (intent === 'none' || attempt === null) return;
     try {
       await journal.enter(attempt, state, factsOf(input));
@@ -154,6 +163,5 @@ export function services(ports: Ports, settings: Settings, observe: StepObserver
     rollback: door('rollback', rollback(ports, settings)),
     quarantine: door('quarantine', quarantine(ports)),
   };
-  return { actors, settled: async () => void (await Promise.allSettled(running)) };
+  return { actors, settled: () => Promise.allSettled(running).then(() => undefined) };
 }
-

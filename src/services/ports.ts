@@ -78,7 +78,10 @@ export interface PartialFile {
 
 /** Receives the files of a bundle while they are decoded; each is checked by the caller before `close`. */
 export interface UnpackTarget {
-  open(path: string, mode: number): Promise<{
+  open(
+    path: string,
+    mode: number,
+  ): Promise<{
     write(chunk: Uint8Array): Promise<void>;
     close(): Promise<void>;
     /** Called instead of `close` when the file is refused: frees what is open. */
@@ -328,7 +331,12 @@ export interface Gate {
 /** What services tell whoever watches, while they work. Never fails, never waits. */
 export type Progress =
   | { readonly kind: 'download'; readonly received: number; readonly total: number }
-  | { readonly kind: 'probe'; readonly result: ProbeResult; readonly elapsedMs: number; readonly deadlineMs: number }
+  | {
+      readonly kind: 'probe';
+      readonly result: ProbeResult;
+      readonly elapsedMs: number;
+      readonly deadlineMs: number;
+    }
   | { readonly kind: 'nextCheck'; readonly at: number | null; readonly why: string }
   | { readonly kind: 'warning'; readonly error: ErrorRecord };
 

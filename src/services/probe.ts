@@ -32,7 +32,10 @@ export const probe =
     );
     const { evidence } = verdict;
     if (verdict.kind === 'healthy') return evidence;
-    const seen = [`${String(evidence.polls)} looks at ${ports.probe.address} in ${String(evidence.tookMs)} ms`, `last: ${evidence.last}`];
+    const seen = [
+      `${String(evidence.polls)} looks at ${ports.probe.address} in ${String(evidence.tookMs)} ms`,
+      `last: ${evidence.last}`,
+    ];
     if (verdict.kind === 'exited')
       throw new UpdateError(
         'PROBE_EXITED',

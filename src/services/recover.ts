@@ -21,7 +21,9 @@ const sameRef = (a: VersionRef, b: VersionRef): boolean =>
 /** The watch that the current version is still under, if it is. */
 function unfinishedWatch(current: VersionRef, versions: readonly StoredVersion[]): Watch | null {
   const mark = versions.find(({ ref }) => sameRef(ref, current))?.mark;
-  return mark === null || mark === undefined || mark.watched ? null : { version: current, previous: mark.previous };
+  return mark === null || mark === undefined || mark.watched
+    ? null
+    : { version: current, previous: mark.previous };
 }
 
 const interruptedMessage = (inFlight: InFlight): string =>
@@ -60,10 +62,13 @@ async function settle(ports: Needs, ended: Ended | null, signal: AbortSignal): P
   if (!sameRef(ref, wanted)) await ports.store.activate(ref);
   const { pid } = await startSomehow(ports, { ref, entry }, signal);
 
-  const committed = ref.origin === 'baseline' || versions.some((it) => sameRef(it.ref, ref) && it.mark !== null);
-  if (committed || pid === null) return { next: 'idle', ended, watch: unfinishedWatch(ref, versions), paused: null };
+  const committed =
+    ref.origin === 'baseline' || versions.some((it) => sameRef(it.ref, ref) && it.mark !== null);
+  if (committed || pid === null)
+    return { next: 'idle', ended, watch: unfinishedWatch(ref, versions), paused: null };
   // Current, but nothing says that it was ever healthy (the journal is lost): it has to show it now.
-  const before = versions.find((it) => it.mark !== null && !sameRef(it.ref, ref))?.ref ?? ports.store.baseline;
+  const before =
+    versions.find((it) => it.mark !== null && !sameRef(it.ref, ref))?.ref ?? ports.store.baseline;
   return {
     next: 'probing',
     attempt: { id: ports.ids.next(), trigger: 'recovery', mode: 'apply' },
@@ -105,12 +110,15 @@ export const recover =
     if (inFlight === null) return settle(ports, null, signal);
     const { attempt, state, facts, suspended } = inFlight;
     const { plan } = facts;
-    if (plan === undefined) return settle(ports, endedByInterruption(inFlight, interruptedMessage(inFlight)), signal);
+    if (plan === undefined)
+      return settle(ports, endedByInterruption(inFlight, interruptedMessage(inFlight)), signal);
 
     const watch = unfinishedWatch(plan.from, await store.list());
     if (state === 'committed' || (state === 'probing' && suspended)) {
       const { ref, entry } = await runnable(ports, plan.to, signal);
-      const { pid } = sameRef(ref, plan.to) ? await startSomehow(ports, { ref, entry }, signal) : { pid: null };
+      const { pid } = sameRef(ref, plan.to)
+        ? await startSomehow(ports, { ref, entry }, signal)
+        : { pid: null };
       if (pid !== null) return { next: 'probing', attempt, plan, pid, watch };
     }
     return { next: 'rollingBack', attempt, plan, verdict: await verdictOn(journal, inFlight, plan), watch };

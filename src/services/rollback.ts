@@ -8,7 +8,10 @@ import { runnable } from './runnable.ts';
 import type { Settings } from './settings.ts';
 
 type Needs = Pick<Ports, 'workload' | 'store' | 'probe' | 'clock' | 'reporter' | 'journal'>;
-type Policy = Pick<Settings, 'addressFreeMs' | 'rollbackTimeoutMs' | 'probeIntervalMs' | 'probeSuccessThreshold'>;
+type Policy = Pick<
+  Settings,
+  'addressFreeMs' | 'rollbackTimeoutMs' | 'probeIntervalMs' | 'probeSuccessThreshold'
+>;
 
 async function goBack(
   ports: Needs,
@@ -32,7 +35,12 @@ async function goBack(
   const verdict = await pollHealth(
     ports,
     settings,
-    { budgetMs: settings.rollbackTimeoutMs, spentMs: 0, exited: untilStopped, onSpent: () => Promise.resolve() },
+    {
+      budgetMs: settings.rollbackTimeoutMs,
+      spentMs: 0,
+      exited: untilStopped,
+      onSpent: () => Promise.resolve(),
+    },
     signal,
   );
   if (verdict.kind === 'healthy') return verdict.evidence;
@@ -67,9 +75,13 @@ export const rollback =
     } catch (error) {
       signal.throwIfAborted();
       const { code, message } = UpdateError.from(error);
-      const failed = new UpdateError('ROLLBACK_FAILED', `going back to ${input.plan.from.version} failed: ${message} (${code})`, {
-        cause: error,
-      });
+      const failed = new UpdateError(
+        'ROLLBACK_FAILED',
+        `going back to ${input.plan.from.version} failed: ${message} (${code})`,
+        {
+          cause: error,
+        },
+      );
       try {
         await ports.journal.enter(input.attempt, 'failed', { plan: input.plan, error: failed.toRecord() });
       } catch (failure) {

@@ -51,7 +51,11 @@ export const schedule =
       input.ended === null
         ? Math.min(settings.checkIntervalMs, FIRST_CHECK_WITHIN_MS) * clock.random()
         : settings.checkIntervalMs * (1 + settings.jitter * (2 * clock.random() - 1));
-    reporter.report({ kind: 'nextCheck', at: clock.now() + wait, why: `every ${String(settings.checkIntervalMs / 1000)} s` });
+    reporter.report({
+      kind: 'nextCheck',
+      at: clock.now() + wait,
+      why: `every ${String(settings.checkIntervalMs / 1000)} s`,
+    });
     await clock.sleep(wait, signal);
     return { id: ids.next(), trigger: 'schedule', mode: 'apply' };
   };

@@ -8,7 +8,11 @@ import type { Downloads } from './ports.ts';
  * @param purpose - what for, for the message
  * @throws UpdateError `DISK_FULL` with both numbers
  */
-export async function requireSpace(downloads: Downloads, neededBytes: number, purpose: string): Promise<void> {
+export async function requireSpace(
+  downloads: Downloads,
+  neededBytes: number,
+  purpose: string,
+): Promise<void> {
   const free = await downloads.freeBytes();
   if (free < neededBytes)
     throw new UpdateError(

@@ -15,7 +15,8 @@ export const stage =
   ({ downloaded, verified }: Steps['stage']['input'], signal: AbortSignal): Promise<Release> =>
     refusing(ports, downloaded, async () => {
       const { release, manifest, unpacked } = verified;
-      if (unpacked === null) throw new UpdateError('INTERNAL', `${release.version} runs already and has nothing to stage`);
+      if (unpacked === null)
+        throw new UpdateError('INTERNAL', `${release.version} runs already and has nothing to stage`);
       await ports.store.stage(unpacked, manifest, release.digest, signal);
       await ports.downloads.tidy([]);
       return release;

@@ -18,7 +18,12 @@ export interface SupervisionPolicy {
   readonly stableAfterMs: number;
 }
 
-type Actors = { [Name in keyof WorkloadSteps]: PromiseActorLogic<WorkloadSteps[Name]['output'], WorkloadSteps[Name]['input']> };
+type Actors = {
+  [Name in keyof WorkloadSteps]: PromiseActorLogic<
+    WorkloadSteps[Name]['output'],
+    WorkloadSteps[Name]['input']
+  >;
+};
 
 /** The wait before start number `crashes` + 1: doubled after each crash in a row, up to the cap. */
 export function backOffMs(crashes: number, policy: SupervisionPolicy): number {
@@ -52,7 +57,8 @@ export function supervision(
     }),
     attend: fromPromise(async ({ input }) => {
       const handle = handles.get(input.pid);
-      if (handle === undefined) throw new UpdateError('INTERNAL', `no process with pid ${String(input.pid)} is supervised`);
+      if (handle === undefined)
+        throw new UpdateError('INTERNAL', `no process with pid ${String(input.pid)} is supervised`);
       const { code, signal } = await handle.process.exited;
       const calm = clock.monotonic() - handle.startedAt >= policy.stableAfterMs;
       return { exit: signal === null ? `exit code ${String(code)}` : `signal ${signal}`, calm };

@@ -18,12 +18,20 @@ import type { Host, Ports } from './ports.ts';
 import { refusing } from './refusing.ts';
 import { requireSpace } from './space.ts';
 
-type Needs = Pick<Ports, 'downloads' | 'host' | 'store' | 'heads' | 'clock' | 'reporter' | 'quarantine' | 'journal'>;
+type Needs = Pick<
+  Ports,
+  'downloads' | 'host' | 'store' | 'heads' | 'clock' | 'reporter' | 'quarantine' | 'journal'
+>;
 
 const UNPACKED = 'unpacked';
 
 /** A bundle from a feed must be for its channel and be the bytes that the head names; a file must be for air-gapped hosts, or be named by a stored head. */
-async function requireRightWay(ports: Needs, offer: Offer, downloaded: Downloaded, signed: SignedBundle): Promise<void> {
+async function requireRightWay(
+  ports: Needs,
+  offer: Offer,
+  downloaded: Downloaded,
+  signed: SignedBundle,
+): Promise<void> {
   const { source, channel } = offer;
   if (source.kind === 'feed') {
     if (channel === null || !signed.audiences.includes(channel))
@@ -41,7 +49,9 @@ async function requireRightWay(ports: Needs, offer: Offer, downloaded: Downloade
   if (signed.audiences.includes('airgap')) return;
   for (const name of ['stable', 'edge'] as const) {
     const stored = await storedHead(ports, name, 'unexpired');
-    const named = stored?.head.targets.some((target) => target.bundles.some(({ sha256 }) => sha256 === downloaded.sha256));
+    const named = stored?.head.targets.some((target) =>
+      target.bundles.some(({ sha256 }) => sha256 === downloaded.sha256),
+    );
     if (named === true) return;
   }
   throw new UpdateError(
@@ -52,14 +62,22 @@ async function requireRightWay(ports: Needs, offer: Offer, downloaded: Downloade
 
 function requireFit(manifest: Manifest, host: Host): void {
   if (manifest.product !== host.product)
-    throw new UpdateError('WRONG_PRODUCT', `expected a bundle of ${host.product}, found one of ${manifest.product}`);
+    throw new UpdateError(
+      'WRONG_PRODUCT',
+      `expected a bundle of ${host.product}, found one of ${manifest.product}`,
+    );
   const { os, arch, libc } = manifest.platform;
   const fits =
-    os === host.platform.os && arch === host.platform.arch && (libc === undefined || libc === host.platform.libc);
+    os === host.platform.os &&
+    arch === host.platform.arch &&
+    (libc === undefined || libc === host.platform.libc);
   const name = (platform: Manifest['platform'] | Host['platform']): string =>
     [platform.os, platform.arch, platform.libc].filter((part) => part !== undefined).join('/');
   if (!fits)
-    throw new UpdateError('WRONG_PLATFORM', `expected a bundle for ${name(host.platform)}, found one for ${name(manifest.platform)}`);
+    throw new UpdateError(
+      'WRONG_PLATFORM',
+      `expected a bundle for ${name(host.platform)}, found one for ${name(manifest.platform)}`,
+    );
   if (manifest.min_updater !== undefined && semver.lt(host.updaterVersion, manifest.min_updater))
     throw new UpdateError(
       'UPDATER_TOO_OLD',
@@ -83,8 +101,10 @@ function requireNamed(offer: Offer, release: Release): void {
  */
 export const verify =
   (ports: Needs) =>
-  ({ offer, downloaded }: Steps['verify']['input'], signal: AbortSignal): Promise<Verified> =>
-    refusing(ports, downloaded, async () => {
+  ({ offer, downloaded }: Steps['verify']['input'], signal: AbortSignal): Promise<Verified> => {
+    // Remembered by the sum that the head names, since a check knows no other.
+    const sha256 = offer.source.kind === 'feed' ? offer.source.sha256 : downloaded.sha256;
+    return refusing(ports, { ...downloaded, sha256 }, async () => {
       const file = await ports.downloads.read(downloaded.file);
       try {
         const signed = await verifyBundleSignature(file, ports.host.trust, signal);
@@ -95,7 +115,11 @@ export const verify =
         requireNamed(offer, release);
 
         const current = await ports.store.current();
-        if (current.origin === 'store' && current.digest === release.digest && current.version === release.version)
+        if (
+          current.origin === 'store' &&
+          current.digest === release.digest &&
+          current.version === release.version
+        )
           return { release, manifest, kid: signed.kid, unpacked: null };
         const reason = await objection(ports, release);
         if (reason !== null) throw new UpdateError(reason.code, reason.message);
@@ -108,3 +132,4 @@ export const verify =
         await file.close();
       }
     });
+  };

@@ -18,7 +18,8 @@ export const watch =
   ) =>
   async (input: Steps['watch']['input'], signal: AbortSignal): Promise<Watched> => {
     const { version, previous } = input.watch ?? {};
-    if (version === undefined || previous === undefined || version.origin === 'baseline') return { saw: 'nothing' };
+    if (version === undefined || previous === undefined || version.origin === 'baseline')
+      return { saw: 'nothing' };
     const budget = `watch:${version.digest}`;
     let spentMs = await journal.spent(budget);
 

@@ -28,9 +28,14 @@ async function processesOf(host: Host): Promise<number[]> {
 
 /** What must hold after every recovery. */
 async function expectOneHealthyVersion(host: Host, allowed: readonly string[]): Promise<void> {
-  const status = await host.until('it is idle again', ({ state, workload }) => state === 'idle' && workload.state === 'running');
+  const status = await host.until(
+    'it is idle again',
+    ({ state, workload }) => state === 'idle' && workload.state === 'running',
+  );
   expect(allowed).toContain(await host.answer());
-  expect(status.workload.version === '0.0.0-0' ? 'baseline' : status.workload.version).toBe(await host.answer());
+  expect(status.workload.version === '0.0.0-0' ? 'baseline' : status.workload.version).toBe(
+    await host.answer(),
+  );
   expect(await processesOf(host)).toEqual([status.workload.pid]);
   const folders = await readdir(join(host.stateDir, 'versions'));
   expect(folders.filter((name) => name.startsWith('.'))).toEqual([]);
@@ -38,18 +43,21 @@ async function expectOneHealthyVersion(host: Host, allowed: readonly string[]): 
 
 describe('kill -9 of the daemon', () => {
   const before = ['downloading', 'verifying', 'staging', 'waiting'] as const;
-  it.each(before)('in %s: the next start runs the old version, says so in the history, and updates after all', async (state) => {
-    await using host = await createHost();
-    await host.publisher.publish({ version: '1.1.0' });
-    await dieIn(host, state);
-    await host.start();
-    await host.until('1.1.0 is current', ({ current }) => current.version === '1.1.0');
-    await expectOneHealthyVersion(host, ['1.1.0']);
-    const history = await host.history();
-    expect(history.map(({ outcome }) => outcome)).toEqual(['committed', 'interrupted']);
-    expect(history[1]).toMatchObject({ error: { code: 'ATTEMPT_INTERRUPTED' } });
-    expect(history[1]?.steps.at(-1)?.state).toBe(state);
-  });
+  it.each(before)(
+    'in %s: the next start runs the old version, says so in the history, and updates after all',
+    async (state) => {
+      await using host = await createHost();
+      await host.publisher.publish({ version: '1.1.0' });
+      await dieIn(host, state);
+      await host.start();
+      await host.until('1.1.0 is current', ({ current }) => current.version === '1.1.0');
+      await expectOneHealthyVersion(host, ['1.1.0']);
+      const history = await host.history();
+      expect(history.map(({ outcome }) => outcome)).toEqual(['committed', 'interrupted']);
+      expect(history[1]).toMatchObject({ error: { code: 'ATTEMPT_INTERRUPTED' } });
+      expect(history[1]?.steps.at(-1)?.state).toBe(state);
+    },
+  );
 
   const after = [
     ['swapping', 'began'],
@@ -61,7 +69,10 @@ describe('kill -9 of the daemon', () => {
     await host.publisher.publish({ version: '1.1.0' });
     await dieIn(host, state, phase);
     await host.start();
-    await host.until('1.1.0 is committed', ({ current, last_attempt }) => current.version === '1.1.0' && last_attempt?.outcome === 'committed');
+    await host.until(
+      '1.1.0 is committed',
+      ({ current, last_attempt }) => current.version === '1.1.0' && last_attempt?.outcome === 'committed',
+    );
     await expectOneHealthyVersion(host, ['1.1.0']);
     const history = await host.history();
     expect(history.map(({ outcome, error }) => `${String(outcome)} ${error?.code ?? ''}`)).toEqual([
@@ -77,7 +88,10 @@ describe('kill -9 of the daemon', () => {
     await dieIn(host, 'probing');
     await dieIn(host, 'probing');
     await host.start();
-    const status = await host.until('the quarantine', ({ quarantine, state }) => quarantine.length === 1 && state === 'idle');
+    const status = await host.until(
+      'the quarantine',
+      ({ quarantine, state }) => quarantine.length === 1 && state === 'idle',
+    );
     expect(status.quarantine[0]).toMatchObject({ version: '1.1.0', reason: { code: 'ATTEMPT_INTERRUPTED' } });
     await expectOneHealthyVersion(host, ['baseline']);
   });
@@ -101,16 +115,25 @@ describe('kill -9 of the daemon', () => {
     await host.publisher.publish({ version: '1.1.0', behaviour });
     await dieIn(host, state);
     await host.start();
-    await host.until('the quarantine', ({ quarantine, state: now }) => quarantine.length === 1 && now === 'idle');
+    await host.until(
+      'the quarantine',
+      ({ quarantine, state: now }) => quarantine.length === 1 && now === 'idle',
+    );
     await expectOneHealthyVersion(host, ['baseline']);
     const [attempt] = await host.history();
-    expect(attempt).toMatchObject({ outcome: 'rolledBack', error: { code: behaviour === 'exits' ? 'PROBE_EXITED' : 'PROBE_TIMEOUT' } });
+    expect(attempt).toMatchObject({
+      outcome: 'rolledBack',
+      error: { code: behaviour === 'exits' ? 'PROBE_EXITED' : 'PROBE_TIMEOUT' },
+    });
   });
 
   it('in idle: the survivor is ended, and the same version runs again', async () => {
     await using host = await createHost();
     await host.start();
-    const { workload } = await host.until('idle', (status) => status.state === 'idle' && status.workload.state === 'running');
+    const { workload } = await host.until(
+      'idle',
+      (status) => status.state === 'idle' && status.workload.state === 'running',
+    );
     await host.kill();
     expect(await isAlive(workload.pid ?? 0)).toBe(true);
     await host.start();

@@ -56,21 +56,24 @@ const faults: { name: string; code: string; fault: Fault }[] = [
 ];
 
 describe('a feed', () => {
-  it.each(faults)('that $name ends the attempt with $code; the workload never stops; the next check works', async ({ code, fault }) => {
-    await using host = await createHost();
-    await host.publisher.publish({ version: '1.1.0' });
-    host.feed.fault(fault);
-    await host.start();
-    const bad = await host.until(code, ({ last_error }) => last_error?.code === code);
-    expect(bad.workload).toMatchObject({ state: 'running', restarts: 0 });
-    expect(await host.versions()).toEqual([]);
-    const pid = bad.workload.pid;
-    const again = await host.until('idle after it', ({ state }) => state === 'idle');
-    expect(again.workload.pid).toBe(pid);
-    host.feed.fault(null);
-    await host.until('1.1.0 is current', ({ current }) => current.version === '1.1.0');
-    expect((await host.history()).some(({ error }) => error?.code === code)).toBe(true);
-  });
+  it.each(faults)(
+    'that $name ends the attempt with $code; the workload never stops; the next check works',
+    async ({ code, fault }) => {
+      await using host = await createHost();
+      await host.publisher.publish({ version: '1.1.0' });
+      host.feed.fault(fault);
+      await host.start();
+      const bad = await host.until(code, ({ last_error }) => last_error?.code === code);
+      expect(bad.workload).toMatchObject({ state: 'running', restarts: 0 });
+      expect(await host.versions()).toEqual([]);
+      const pid = bad.workload.pid;
+      const again = await host.until('idle after it', ({ state }) => state === 'idle');
+      expect(again.workload.pid).toBe(pid);
+      host.feed.fault(null);
+      await host.until('1.1.0 is current', ({ current }) => current.version === '1.1.0');
+      expect((await host.history()).some(({ error }) => error?.code === code)).toBe(true);
+    },
+  );
 
   it('that is slow only takes longer', async () => {
     await using host = await createHost();

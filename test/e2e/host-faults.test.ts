@@ -14,7 +14,10 @@ describe('a host that is not as it should be', () => {
   it('a second daemon on the same state directory: one clear line, and the first is not disturbed', async () => {
     await using host = await createHost();
     await host.start();
-    const { workload } = await host.until('idle', ({ state, workload: it }) => state === 'idle' && it.state === 'running');
+    const { workload } = await host.until(
+      'idle',
+      ({ state, workload: it }) => state === 'idle' && it.state === 'running',
+    );
     const { program } = inject('built');
     const second = spawn(program, ['--config', host.configFile], { stdio: ['ignore', 'ignore', 'pipe'] });
     let stderr = '';
@@ -54,7 +57,10 @@ describe('a host that is not as it should be', () => {
     program.writeUInt16BE(43, 18);
     await host.publisher.publish({ version: '1.1.0', program });
     await host.start();
-    const status = await host.until('a refusal', ({ last_error }) => last_error?.code === 'STAGE_NOT_EXECUTABLE');
+    const status = await host.until(
+      'a refusal',
+      ({ last_error }) => last_error?.code === 'STAGE_NOT_EXECUTABLE',
+    );
     expect(status.workload).toMatchObject({ state: 'running', restarts: 0 });
     expect(await host.versions()).toEqual([]);
     expect(await host.answer()).toBe('baseline');
@@ -64,7 +70,10 @@ describe('a host that is not as it should be', () => {
     await using host = await createHost();
     await host.publisher.publish({ version: '1.1.0', program: Buffer.from('#!/bin/sh\nexit 127\n') });
     await host.start();
-    const status = await host.until('the rollback', ({ quarantine, state }) => quarantine.length === 1 && state === 'idle');
+    const status = await host.until(
+      'the rollback',
+      ({ quarantine, state }) => quarantine.length === 1 && state === 'idle',
+    );
     expect(['PROBE_EXITED', 'WORKLOAD_START_FAILED']).toContain(status.quarantine[0]?.reason.code);
     expect(await host.answer()).toBe('baseline');
   });
@@ -87,7 +96,10 @@ describe('a host that is not as it should be', () => {
     await rm(folder);
     await mkdir(folder, { mode: 0o700 });
     expect((await host.core('sidecar', 'resume')).code).toBe(0);
-    const mended = await host.until('the quarantine', ({ paused, quarantine }) => paused === null && quarantine.length === 1);
+    const mended = await host.until(
+      'the quarantine',
+      ({ paused, quarantine }) => paused === null && quarantine.length === 1,
+    );
     expect(mended.quarantine[0]).toMatchObject({ version: '1.1.0', reason: { code: 'PROBE_EXITED' } });
   });
 
@@ -95,13 +107,25 @@ describe('a host that is not as it should be', () => {
     await using host = await createHost();
     await host.publisher.publish({ version: '1.1.0' });
     await host.start();
-    await host.until('1.1.0 and its watch', ({ current, watching }) => current.version === '1.1.0' && watching === null);
+    await host.until(
+      '1.1.0 and its watch',
+      ({ current, watching }) => current.version === '1.1.0' && watching === null,
+    );
     await host.publisher.publish({ version: '1.2.0', behaviour: 'exits' });
-    await host.until('the quarantine', ({ quarantine, state }) => quarantine.length === 1 && state === 'idle');
+    await host.until(
+      'the quarantine',
+      ({ quarantine, state }) => quarantine.length === 1 && state === 'idle',
+    );
     await host.stop();
-    await writeFile(join(host.stateDir, 'state.db'), 'this is not a database, and long enough to be looked at as one\n'.repeat(100));
+    await writeFile(
+      join(host.stateDir, 'state.db'),
+      'this is not a database, and long enough to be looked at as one\n'.repeat(100),
+    );
     await host.start();
-    const status = await host.until('idle', ({ state, workload }) => state === 'idle' && workload.state === 'running');
+    const status = await host.until(
+      'idle',
+      ({ state, workload }) => state === 'idle' && workload.state === 'running',
+    );
     expect(status.warnings.map(({ code }) => code)).toContain('JOURNAL_DAMAGED');
     expect(status.current.version).toBe('1.1.0');
     expect(status.version_floor?.version).toBe('1.1.0');
@@ -113,7 +137,10 @@ describe('a host that is not as it should be', () => {
     await using host = await createHost();
     await host.publisher.publish({ version: '1.1.0' });
     await host.start();
-    await host.until('1.1.0 is current', ({ current, state }) => current.version === '1.1.0' && state === 'idle');
+    await host.until(
+      '1.1.0 is current',
+      ({ current, state }) => current.version === '1.1.0' && state === 'idle',
+    );
     await host.stop();
     const program = join(host.stateDir, 'versions', '1.1.0', 'files', 'coresdk-sidecar');
     await chmod(program, 0o755);
@@ -123,11 +150,17 @@ describe('a host that is not as it should be', () => {
       return true;
     });
     await host.start();
-    const status = await host.until('idle', ({ state, workload }) => state === 'idle' && workload.state === 'running');
+    const status = await host.until(
+      'idle',
+      ({ state, workload }) => state === 'idle' && workload.state === 'running',
+    );
     expect(status.warnings.map(({ code }) => code)).toContain('VERSION_DAMAGED');
     expect(await host.answer()).toBe('baseline');
     host.feed.fault(null);
-    await host.until('1.1.0 is back', ({ current, state }) => current.version === '1.1.0' && state === 'idle');
+    await host.until(
+      '1.1.0 is back',
+      ({ current, state }) => current.version === '1.1.0' && state === 'idle',
+    );
     expect(await host.answer()).toBe('1.1.0');
   });
 });

@@ -61,7 +61,10 @@ describe('the operator', () => {
     await using host = await createHost({ env: { CORESDK_UPDATE_DISABLED: 'true' } });
     await host.publisher.publish({ version: '1.1.0' });
     await host.start();
-    const status = await host.until('idle', ({ state, workload }) => state === 'idle' && workload.state === 'running');
+    const status = await host.until(
+      'idle',
+      ({ state, workload }) => state === 'idle' && workload.state === 'running',
+    );
     expect(status.disabled).toContain('CORESDK_UPDATE_DISABLED');
     const { code, stderr } = await host.core('sidecar', 'update');
     expect(code).toBe(5);
@@ -97,7 +100,11 @@ describe('the reference document', () => {
     await writeFile(file, yaml);
     const { loadConfig } = await import('../../src/config/index.ts');
     const { config } = await loadConfig({ path: file, env: {}, exists: () => false });
-    expect(config.update).toMatchObject({ channel: 'stable', checkIntervalMs: 3_600_000, rollbackTimeoutMs: 60_000 });
+    expect(config.update).toMatchObject({
+      channel: 'stable',
+      checkIntervalMs: 3_600_000,
+      rollbackTimeoutMs: 60_000,
+    });
     expect(await readFile(file, 'utf8')).toBe(yaml);
   });
 });

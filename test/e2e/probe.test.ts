@@ -6,7 +6,10 @@ import { createHost, eventually, isAlive, type Host } from './support/host.ts';
 /** Publishes a bad 1.1.0 over a healthy baseline and waits until it was rolled back. */
 async function rolledBack(host: Host): ReturnType<Host['until']> {
   await host.start();
-  return host.until('the rollback', ({ last_attempt, state }) => state === 'idle' && last_attempt?.outcome === 'rolledBack');
+  return host.until(
+    'the rollback',
+    ({ last_attempt, state }) => state === 'idle' && last_attempt?.outcome === 'rolledBack',
+  );
 }
 
 describe('probing', () => {
@@ -41,7 +44,9 @@ describe('probing', () => {
   it('notices an old process that keeps the address, before the new version is started: no commit on its 200', async () => {
     await using host = await createHost({ baseline: 'leavesListener' });
     await host.start();
-    await eventually('the listener', async () => ((await host.answer()) === 'baseline' && existsSync(host.childPidFile) ? true : null));
+    await eventually('the listener', async () =>
+      (await host.answer()) === 'baseline' && existsSync(host.childPidFile) ? true : null,
+    );
     await host.publisher.publish({ version: '1.1.0' });
     const status = await host.until('the rollback', ({ state }) => state === 'failed');
     expect(status.current.version).toBe('0.0.0-0');
@@ -61,7 +66,10 @@ describe('probing', () => {
     await host.start();
     const before = await host.until('the baseline runs', ({ workload }) => workload.state === 'running');
     await host.publisher.publish({ version: '1.1.0' });
-    await host.until('1.1.0 is current', ({ current, state }) => current.version === '1.1.0' && state === 'idle');
+    await host.until(
+      '1.1.0 is current',
+      ({ current, state }) => current.version === '1.1.0' && state === 'idle',
+    );
     expect(await isAlive(before.workload.pid ?? 0)).toBe(false);
     expect(await host.answer()).toBe('1.1.0');
   });
@@ -72,7 +80,10 @@ describe('the watch after a commit', () => {
     await using host = await createHost({ config: { probe: { watch: 60 } } });
     await host.publisher.publish({ version: '1.1.0', behaviour: 'crashesSoon' });
     await host.start();
-    const status = await host.until('the crash loop', ({ quarantine, state }) => quarantine.length === 1 && state === 'idle');
+    const status = await host.until(
+      'the crash loop',
+      ({ quarantine, state }) => quarantine.length === 1 && state === 'idle',
+    );
     expect(status.quarantine[0]).toMatchObject({ version: '1.1.0', reason: { code: 'CRASH_LOOP' } });
     expect(await host.answer()).toBe('baseline');
     const outcomes = (await host.history()).map(({ outcome, trigger }) => `${trigger} ${String(outcome)}`);

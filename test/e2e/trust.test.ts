@@ -8,7 +8,10 @@ import { flipByte, type ReleaseRequest } from './support/publisher.ts';
 async function manualHost(): Promise<{ host: Host; pid: number | null }> {
   const host = await createHost({ config: { update: { channel: 'manual' } } });
   await host.start();
-  const { workload } = await host.until('idle', ({ state, workload: it }) => state === 'idle' && it.state === 'running');
+  const { workload } = await host.until(
+    'idle',
+    ({ state, workload: it }) => state === 'idle' && it.state === 'running',
+  );
   return { host, pid: workload.pid };
 }
 
@@ -31,8 +34,18 @@ describe('a local bundle', () => {
   });
 
   const foreign = inject('built').foreignKeys;
-  const refusals: { name: string; code: string; request: ReleaseRequest; spoil?: (path: string) => Promise<void> }[] = [
-    { name: 'one flipped byte', code: 'JWS_SIGNATURE_INVALID', request: { version: '1.1.0', audience: 'airgap' }, spoil: flipByte },
+  const refusals: {
+    name: string;
+    code: string;
+    request: ReleaseRequest;
+    spoil?: (path: string) => Promise<void>;
+  }[] = [
+    {
+      name: 'one flipped byte',
+      code: 'JWS_SIGNATURE_INVALID',
+      request: { version: '1.1.0', audience: 'airgap' },
+      spoil: flipByte,
+    },
     {
       name: 'no signature',
       code: 'JWS_SIGNATURE_INVALID',
@@ -42,21 +55,40 @@ describe('a local bundle', () => {
         await writeFile(path, text.slice(0, text.lastIndexOf('.') + 1));
       },
     },
-    { name: 'a key that the program does not know', code: 'JWS_KEY_UNKNOWN', request: { version: '1.1.0', audience: 'airgap', keys: foreign } },
-    { name: 'an RS256 bundle for feeds, which no head names', code: 'BUNDLE_NOT_NAMED', request: { version: '1.1.0', audience: 'feed' } },
-    { name: 'another product', code: 'WRONG_PRODUCT', request: { version: '1.1.0', audience: 'airgap', product: 'something-else' } },
-    { name: 'another platform', code: 'WRONG_PLATFORM', request: { version: '1.1.0', audience: 'airgap', platform: { os: 'darwin', arch: 'arm64' } } },
+    {
+      name: 'a key that the program does not know',
+      code: 'JWS_KEY_UNKNOWN',
+      request: { version: '1.1.0', audience: 'airgap', keys: foreign },
+    },
+    {
+      name: 'an RS256 bundle for feeds, which no head names',
+      code: 'BUNDLE_NOT_NAMED',
+      request: { version: '1.1.0', audience: 'feed' },
+    },
+    {
+      name: 'another product',
+      code: 'WRONG_PRODUCT',
+      request: { version: '1.1.0', audience: 'airgap', product: 'something-else' },
+    },
+    {
+      name: 'another platform',
+      code: 'WRONG_PLATFORM',
+      request: { version: '1.1.0', audience: 'airgap', platform: { os: 'darwin', arch: 'arm64' } },
+    },
   ];
-  it.each(refusals)('is refused with $code for $name: exit 3, nothing staged, the process untouched', async ({ code, request, spoil }) => {
-    const { host, pid } = await manualHost();
-    await using _ = host;
-    const bundle = await host.publisher.bundle(request);
-    await spoil?.(bundle);
-    const { code: exit, stderr } = await host.core('sidecar', 'update', '--bundle', bundle);
-    expect(stderr).toContain(code);
-    expect(exit).toBe(3);
-    await expectUntouched(host, pid);
-  });
+  it.each(refusals)(
+    'is refused with $code for $name: exit 3, nothing staged, the process untouched',
+    async ({ code, request, spoil }) => {
+      const { host, pid } = await manualHost();
+      await using _ = host;
+      const bundle = await host.publisher.bundle(request);
+      await spoil?.(bundle);
+      const { code: exit, stderr } = await host.core('sidecar', 'update', '--bundle', bundle);
+      expect(stderr).toContain(code);
+      expect(exit).toBe(3);
+      await expectUntouched(host, pid);
+    },
+  );
 
   it('is refused when it is of a lower version than what runs', async () => {
     const { host } = await manualHost();
@@ -73,7 +105,9 @@ describe('a local bundle', () => {
   it('is verified without a daemon by --verify-only, and nothing is installed', async () => {
     await using host = await createHost();
     const bundle = await host.publisher.bundle({ version: '1.1.0', audience: 'airgap' });
-    expect(await host.core('sidecar', 'update', '--bundle', bundle, '--verify-only')).toMatchObject({ code: 0 });
+    expect(await host.core('sidecar', 'update', '--bundle', bundle, '--verify-only')).toMatchObject({
+      code: 0,
+    });
     await flipByte(bundle);
     const bad = await host.core('sidecar', 'update', '--bundle', bundle, '--verify-only');
     expect(bad.code).toBe(3);

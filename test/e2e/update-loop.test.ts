@@ -9,7 +9,10 @@ describe('the update loop, as real processes over a real feed', () => {
     await using host = await createHost();
     await host.publisher.publish({ version: '1.1.0' });
     await host.start();
-    const status = await host.until('1.1.0 is current', ({ current, state }) => current.version === '1.1.0' && state === 'idle');
+    const status = await host.until(
+      '1.1.0 is current',
+      ({ current, state }) => current.version === '1.1.0' && state === 'idle',
+    );
     expect(await host.answer()).toBe('1.1.0');
     expect(status.workload).toMatchObject({ state: 'running', version: '1.1.0', restarts: 0 });
     const [attempt] = await host.history();
@@ -32,7 +35,10 @@ describe('the update loop, as real processes over a real feed', () => {
     await host.start();
     const fresh = await host.until('1.1.0 is committed', ({ watching }) => watching !== null);
     expect(fresh.version_floor).toBeNull();
-    const calm = await host.until('the watch is over', ({ watching, current }) => watching === null && current.version === '1.1.0');
+    const calm = await host.until(
+      'the watch is over',
+      ({ watching, current }) => watching === null && current.version === '1.1.0',
+    );
     expect(calm.version_floor).toMatchObject({ version: '1.1.0' });
   });
 
@@ -40,9 +46,15 @@ describe('the update loop, as real processes over a real feed', () => {
     await using host = await createHost();
     await host.publisher.publish({ version: '1.1.0' });
     await host.start();
-    await host.until('1.1.0 is current', ({ current, watching }) => current.version === '1.1.0' && watching === null);
+    await host.until(
+      '1.1.0 is current',
+      ({ current, watching }) => current.version === '1.1.0' && watching === null,
+    );
     await host.publisher.publish({ version: '1.2.0', behaviour: 'answers500' });
-    const status = await host.until('1.2.0 is in quarantine', ({ quarantine, state }) => quarantine.length === 1 && state === 'idle');
+    const status = await host.until(
+      '1.2.0 is in quarantine',
+      ({ quarantine, state }) => quarantine.length === 1 && state === 'idle',
+    );
     expect(status.current.version).toBe('1.1.0');
     expect(status.quarantine[0]).toMatchObject({ version: '1.2.0', reason: { code: 'PROBE_TIMEOUT' } });
     expect(status.last_error?.message).toContain('HTTP 500');
@@ -51,7 +63,9 @@ describe('the update loop, as real processes over a real feed', () => {
     // The next check is seen by its request; it must end without an attempt in the history.
     const heads = host.feed.requests.filter((path) => path === '/edge.jws').length;
     await eventually('the next check', () =>
-      Promise.resolve(host.feed.requests.filter((path) => path === '/edge.jws').length > heads + 1 ? true : null),
+      Promise.resolve(
+        host.feed.requests.filter((path) => path === '/edge.jws').length > heads + 1 ? true : null,
+      ),
     );
     expect((await host.history()).filter(({ to }) => to === '1.2.0')).toHaveLength(1);
     const asked = await host.core('sidecar', 'update');
@@ -73,7 +87,10 @@ describe('the update loop, as real processes over a real feed', () => {
     });
     await flipByte(await host.publisher.publish({ version: '1.3.0' }));
     host.feed.fault(null);
-    const status = await host.until('1.3.0 is refused', ({ last_error }) => last_error?.code === 'JWS_SIGNATURE_INVALID');
+    const status = await host.until(
+      '1.3.0 is refused',
+      ({ last_error }) => last_error?.code === 'JWS_SIGNATURE_INVALID',
+    );
     expect(await host.versions()).toEqual([]);
     expect(existsSync(join(host.stateDir, 'downloads', 'unpacked'))).toBe(false);
     expect(status.workload.pid).toBe(before.workload.pid);
@@ -90,7 +107,10 @@ describe('the update loop, as real processes over a real feed', () => {
     await host.start();
     await host.until('1.1.0 is current', ({ current }) => current.version === '1.1.0');
     await host.publisher.publish({ version: '1.2.0' });
-    await host.until('1.2.0 is current', ({ current, state }) => current.version === '1.2.0' && state === 'idle');
+    await host.until(
+      '1.2.0 is current',
+      ({ current, state }) => current.version === '1.2.0' && state === 'idle',
+    );
     expect(await host.answer()).toBe('1.2.0');
     expect(await host.versions()).toEqual(['1.1.0', '1.2.0']);
   });
@@ -99,12 +119,18 @@ describe('the update loop, as real processes over a real feed', () => {
     await using host = await createHost();
     await host.publisher.publish({ version: '1.1.0' });
     await host.start();
-    const { workload } = await host.until('1.1.0 is current', ({ current, state }) => current.version === '1.1.0' && state === 'idle');
+    const { workload } = await host.until(
+      '1.1.0 is current',
+      ({ current, state }) => current.version === '1.1.0' && state === 'idle',
+    );
     expect(await host.stop()).toBe(0);
     expect(await isAlive(workload.pid ?? 0)).toBe(false);
     expect(await host.answer()).toBeNull();
     await host.start();
-    await host.until('it runs again', (status) => status.workload.state === 'running' && status.state === 'idle');
+    await host.until(
+      'it runs again',
+      (status) => status.workload.state === 'running' && status.state === 'idle',
+    );
     expect(await host.answer()).toBe('1.1.0');
   });
 });

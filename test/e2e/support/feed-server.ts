@@ -31,7 +31,9 @@ export async function serveFeed(folder: string): Promise<FeedServer> {
         const from = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
         response.writeHead(from > 0 ? 206 : 200, {
           'content-length': size - from,
-          ...(from > 0 ? { 'content-range': `bytes ${String(from)}-${String(size - 1)}/${String(size)}` } : {}),
+          ...(from > 0
+            ? { 'content-range': `bytes ${String(from)}-${String(size - 1)}/${String(size)}` }
+            : {}),
         });
         createReadStream(file, { start: from }).pipe(response);
       },

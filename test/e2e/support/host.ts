@@ -39,7 +39,10 @@ export interface Host extends AsyncDisposable {
   readonly feed: FeedServer;
   readonly publisher: Publisher;
   /** Starts the daemon; `program` and `env` let a test start another one. Resolves once its process runs. */
-  start(options?: { argv?: readonly string[]; env?: Readonly<Record<string, string>> }): Promise<ChildProcess>;
+  start(options?: {
+    argv?: readonly string[];
+    env?: Readonly<Record<string, string>>;
+  }): Promise<ChildProcess>;
   /** Resolves with the exit of the daemon that was started last. */
   exited(): Promise<number | string | null>;
   /** SIGTERM, and waits for the exit. */
@@ -71,7 +74,11 @@ async function freePort(): Promise<number> {
 }
 
 /** Polls until `look` gives something; the event itself is in another process. */
-export async function eventually<T>(what: string, look: () => Promise<T | null>, show?: () => Promise<string>): Promise<T> {
+export async function eventually<T>(
+  what: string,
+  look: () => Promise<T | null>,
+  show?: () => Promise<string>,
+): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;
   for (;;) {
     const found = await look();
@@ -94,9 +101,10 @@ export async function isAlive(pid: number): Promise<boolean> {
 const exitOf = (child: ChildProcess): Promise<number | string | null> =>
   new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) resolve(child.exitCode ?? child.signalCode);
-    else child.once('exit', (code, signal) => {
-      resolve(code ?? signal);
-    });
+    else
+      child.once('exit', (code, signal) => {
+        resolve(code ?? signal);
+      });
   });
 
 function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ran> {
@@ -177,7 +185,10 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     start: async ({ argv = [program, '--config', configFile], env: extra = {} } = {}) => {
       const output = await open(logFile, 'a');
       const [file = '', ...args] = argv;
-      const daemon = spawn(file, args, { env: { ...env, ...extra }, stdio: ['ignore', output.fd, output.fd] });
+      const daemon = spawn(file, args, {
+        env: { ...env, ...extra },
+        stdio: ['ignore', output.fd, output.fd],
+      });
       await output.close();
       daemons.push(daemon);
       return daemon;
@@ -203,7 +214,8 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
         async () => `${JSON.stringify(await status(), null, 1)}\n${await log()}`,
       ),
     history: async () =>
-      (JSON.parse((await runCore('sidecar', 'history', '--json')).stdout) as { attempts: AttemptView[] }).attempts,
+      (JSON.parse((await runCore('sidecar', 'history', '--json')).stdout) as { attempts: AttemptView[] })
+        .attempts,
     answer: async () => {
       try {
         return await (await fetch(`${origin}/version`, { headers: { connection: 'close' } })).text();
