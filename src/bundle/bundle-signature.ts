@@ -81,8 +81,16 @@ export async function verifyBundleSignature(
     now: options.now,
   });
   const start = header.length + 1;
-  const end = size - base64urlLength(signatureLength(key)) - 1;
+  const signatureChars = base64urlLength(signatureLength(key));
+  const end = size - signatureChars - 1;
   const length = end - start;
+  const separator = new Uint8Array(1);
+  if (end > start) await file.read(separator, end);
+  if (separator[0] !== DOT)
+    throw new UpdateError(
+      'JWS_MALFORMED',
+      `expected a dot and a signature of ${String(signatureChars)} characters at the end, found no dot there`,
+    );
   if (length <= 0 || length % 4 !== 0)
     throw new UpdateError(
       'JWS_MALFORMED',
@@ -123,11 +131,8 @@ export async function verifyBundleSignature(
 }
 
 function readTail(tail: Buffer, key: TrustKey): Buffer {
-  if (tail[0] !== DOT)
-    throw new UpdateError(
-      'JWS_MALFORMED',
-      `expected a dot and a signature of ${String(tail.length - 1)} characters at the end, found no dot there`,
-    );
+  // The file may have been changed since the dot was looked for.
+  if (tail[0] !== DOT) throw new UpdateError('BUNDLE_CHANGED', 'the bundle changed while it was read');
   return decodeSignature(tail.toString('latin1', 1), key);
 }
 

@@ -4,16 +4,9 @@ import { DEFAULT_CONFIG_PATH, detectRuntime, loadConfig, type Runtime } from '..
 import type { Embedded } from '../embedded.ts';
 import { UpdateError } from '../errors.ts';
 import type { ExitCode } from './exit-code.ts';
+import type { Output } from './output.ts';
 import { createProgress, type ProgressDisplay } from './progress.ts';
 import { colourStyle, plainStyle, type Style } from './style.ts';
-
-/** A stream that text is written to; `process.stdout` is one. */
-export interface Output {
-  write(text: string): unknown;
-  readonly isTTY?: boolean | undefined;
-  /** Width of the terminal. */
-  readonly columns?: number | undefined;
-}
 
 /** What `runCli` is given; everything that a test may want to be different. */
 export interface CliDeps {
@@ -45,16 +38,16 @@ export interface CliContext {
   /** How text on stdout is emphasised. */
   readonly style: Style;
   /** A line on stdout: the result. */
-  print(text: string): void;
+  readonly print: (text: string) => void;
   /** A line on stderr. */
-  note(text: string): void;
+  readonly note: (text: string) => void;
   /** What shows how an attempt goes, on stderr. */
-  progress(): ProgressDisplay;
+  readonly progress: () => ProgressDisplay;
   /** A client of the daemon that the options, or the configuration, name. */
-  connect(options: DaemonOptions): Promise<ControlClient>;
-  runtime(): Runtime;
+  readonly connect: (options: DaemonOptions) => Promise<ControlClient>;
+  readonly runtime: () => Runtime;
   /** Sets what the program ends with; 0 unless called. */
-  end(code: ExitCode): void;
+  readonly end: (code: ExitCode) => void;
 }
 
 /**

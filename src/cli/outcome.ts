@@ -55,7 +55,11 @@ export function outcomeText(progress: EndedProgress, asked: 'update' | 'rollback
 }
 
 /** Says how an attempt ended: a result on stdout, an error on stderr; and ends with its exit code. */
-export function reportOutcome(context: CliContext, progress: EndedProgress, asked: 'update' | 'rollback'): void {
+export function reportOutcome(
+  context: CliContext,
+  progress: EndedProgress,
+  asked: 'update' | 'rollback',
+): void {
   const { exit, line } = outcomeText(progress, asked);
   if (exit === 0) context.print(line);
   else context.note(line);

@@ -16,14 +16,16 @@ const CONTROLS = /[\p{Cc}\u061C\u200E\u200F\u2028\u2029\u202A-\u202E\u2066-\u206
  */
 export function plain(text: string): string {
   return text
-    .replace(/[\s\u2028\u2029]+/gu, ' ')
+    .replace(/[\s\u0085\u2028\u2029]+/gu, ' ')
     .replace(CONTROLS, '')
     .trim();
 }
 
 /** The text line by line, each made {@link plain}; empty lines at the end are dropped. */
 export function plainLines(text: string): string[] {
-  const lines = text.split(/\r\n|[\n\r\u2028\u2029]/u).map((line) => line.replace(/\t/g, '  ').replace(CONTROLS, '').trimEnd());
+  const lines = text
+    .split(/\r\n|[\n\r\u2028\u2029]/u)
+    .map((line) => line.replace(/\t/g, '  ').replace(CONTROLS, '').trimEnd());
   while (lines.at(-1) === '') lines.pop();
   return lines;
 }

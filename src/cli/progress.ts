@@ -1,16 +1,16 @@
 /** Shows how an attempt goes: one line that is redrawn on a terminal, a line for each new state elsewhere. */
 import type { AttemptProgress, ProgressView } from '../control/api.ts';
 import { bytes } from './bytes.ts';
-import type { Output } from './context.ts';
+import type { Output } from './output.ts';
 import { plain } from './plain.ts';
 import type { Style } from './style.ts';
 
 /** What shows how an attempt goes. */
 export interface ProgressDisplay {
   /** Shows a look at the attempt. */
-  show(look: AttemptProgress): void;
+  readonly show: (look: AttemptProgress) => void;
   /** Clears what is drawn; call it before anything else is written. */
-  finish(): void;
+  readonly finish: () => void;
 }
 
 const BAR_WIDTH = 24;
@@ -24,9 +24,10 @@ export function bar(share: number): string {
 
 /** How far a state is, in words. */
 export function progressText(progress: ProgressView): string {
-  if (progress.kind === 'download') return `${bytes(progress.received_bytes)} of ${bytes(progress.total_bytes)}`;
+  if (progress.kind === 'download')
+    return `${bytes(progress.received_bytes)} of ${bytes(progress.total_bytes)}`;
   const seconds = (ms: number): string => (ms / 1000).toFixed(1);
-  return `${seconds(progress.elapsed_ms)} of at most ${seconds(progress.deadline_ms)} s, last seen: ${plain(progress.last)}`;
+  return `${seconds(progress.elapsed_ms)} of ${seconds(progress.deadline_ms)} s, last seen: ${plain(progress.last)}`;
 }
 
 function shareOf(progress: ProgressView): number {
@@ -55,7 +56,7 @@ export function createProgress(output: Output, style: Style): ProgressDisplay {
         if (look.ended === null && line !== last) output.write(`${line}\n`);
         last = line;
       },
-      finish: () => {},
+      finish: () => undefined,
     };
   return {
     show: (look) => {

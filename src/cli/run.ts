@@ -1,19 +1,27 @@
 /** The entry of the CLI. */
 import { CommanderError } from 'commander';
-import { UpdateError } from '../errors.ts';
+import { hasErrno, UpdateError } from '../errors.ts';
 import { buildCli } from './build.ts';
 import { complaint } from './complain.ts';
 import { createContext, type CliDeps } from './context.ts';
 import type { ExitCode } from './exit-code.ts';
 
-export type { CliDeps, Output } from './context.ts';
+export type { CliDeps } from './context.ts';
+export type { Output } from './output.ts';
 
 /** Commander's own refusals as ours; null where it only printed what was asked for. */
 function usageError(error: CommanderError): UpdateError | null {
   if (error.exitCode === 0) return null;
   // It "displays help" on its own where a command is missing.
   if (error.code === 'commander.help') return new UpdateError('USAGE', 'expected a command, found none');
-  return new UpdateError('USAGE', error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), { cause: error });
+  return new UpdateError('USAGE', error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '), {
+    cause: error,
+  });
+}
+
+/** A reader that had enough (`core sidecar history | head -1`) is no fault; anything else is. */
+function letGo(error: Error): void {
+  if (!hasErrno(error, 'EPIPE')) throw error;
 }
 
 /**
@@ -31,6 +39,8 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<nu
   const context = createContext(deps, (code) => {
     exit = code;
   });
+  deps.stdout.on?.('error', letGo);
+  deps.stderr.on?.('error', letGo);
   try {
     await buildCli(context, deps.stdout).parseAsync(argv, { from: 'user' });
     return exit;

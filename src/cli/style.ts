@@ -22,5 +22,11 @@ export const colourStyle: Style = (() => {
     (format: Format) =>
     (text: string): string =>
       styleText(format, text, { validateStream: false });
-  return { bold: as('bold'), dim: as('dim'), good: as('green'), warn: as('yellow'), bad: as(['bold', 'red']) };
+  return {
+    bold: as('bold'),
+    dim: as('dim'),
+    good: as('green'),
+    warn: as('yellow'),
+    bad: as(['bold', 'red']),
+  };
 })();

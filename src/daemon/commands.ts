@@ -100,9 +100,12 @@ export function createCommands(options: CommandsOptions): ControlApi {
     history: async (limit) => (await ports.journal.history(limit)).map(attemptView),
     attempt: (id) => {
       const { value, context } = actor.getSnapshot();
-      const ended = board.find(id);
-      if (ended !== null) return Promise.resolve(endedView(ended));
-      if (context.attempt?.id !== id) return Promise.resolve(null);
+      // A failed rollback that is retried is under way again, though it was told as ended before.
+      const underWay = context.attempt?.id === id && context.ended?.attempt.id !== id;
+      if (!underWay) {
+        const ended = board.find(id);
+        return Promise.resolve(ended === null ? null : endedView(ended));
+      }
       return Promise.resolve({
         id,
         state: value,

@@ -3,6 +3,7 @@ import type { Config } from '../config/index.ts';
 import type { AttemptView, Status, VersionView } from '../control/api.ts';
 import type { Embedded } from '../embedded.ts';
 import { ERROR_CODES } from '../error-codes.ts';
+import { UpdateError } from '../errors.ts';
 import type { UpdateContext } from '../machines/update.types.ts';
 import { versionFloor } from '../services/admission.ts';
 import type { AttemptRecord, Ports } from '../services/ports.ts';
@@ -40,7 +41,8 @@ const HISTORY_LOOKED_AT = 10;
 
 /** The newest error of the history: what is known of it after a restart. */
 function errorIn(ended: readonly AttemptRecord[]): TimedError | null {
-  for (const { error, endedAt } of ended) if (error !== null && endedAt !== null) return { error, at: endedAt };
+  for (const { error, endedAt } of ended)
+    if (error !== null && endedAt !== null) return { error, at: endedAt };
   return null;
 }
 
@@ -72,12 +74,21 @@ function nextAction({ state, context, board, disabled }: StatusSources): string 
 /** Builds `GET /v1/status`. */
 export async function buildStatus(sources: StatusSources): Promise<Status> {
   const { ports, config, embedded, disabled, feedUrl, board, state, context } = sources;
+  // A status must come whatever is broken: what cannot be read is a warning in it.
+  const readable = async <T>(work: Promise<T>, otherwise: T): Promise<T> => {
+    try {
+      return await work;
+    } catch (error) {
+      board.reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
+      return otherwise;
+    }
+  };
   const [current, versions, quarantine, floor, history] = await Promise.all([
-    ports.store.current(),
-    ports.store.list(),
-    ports.quarantine.list(),
-    versionFloor(ports),
-    ports.journal.history(HISTORY_LOOKED_AT),
+    readable(ports.store.current(), ports.store.baseline),
+    readable(ports.store.list(), []),
+    readable(ports.quarantine.list(), []),
+    readable(versionFloor(ports), null),
+    readable(ports.journal.history(HISTORY_LOOKED_AT), []),
   ]);
   const workload = ports.workload.status();
   const { at: nextCheckAt, why } = board.nextCheck();

@@ -15,7 +15,7 @@ describe('the operator', () => {
     expect((await host.status())?.current.version).toBe('0.0.0-0');
     const update = await host.core('sidecar', 'update');
     expect(update).toMatchObject({ code: 0 });
-    expect(await host.answer()).toBe('1.1.0');
+    expect(await host.untilAnswer()).toBe('1.1.0');
     const check = await host.core('sidecar', 'update', '--check');
     expect(check.code).toBe(0);
     expect(check.stdout).toContain('1.1.0');
@@ -38,12 +38,12 @@ describe('the operator', () => {
     await host.until('idle', ({ state }) => state === 'idle');
     await host.core('sidecar', 'update');
     expect((await host.core('sidecar', 'rollback')).code).toBe(0);
-    expect(await host.answer()).toBe('baseline');
+    expect(await host.untilAnswer()).toBe('baseline');
     expect((await host.core('sidecar', 'update')).code).toBe(5);
     expect((await host.core('sidecar', 'quarantine', 'clear', '1.1.0')).code).toBe(0);
     await host.publisher.publish({ version: '1.1.1' });
     expect((await host.core('sidecar', 'update')).code).toBe(0);
-    expect(await host.answer()).toBe('1.1.1');
+    expect(await host.untilAnswer()).toBe('1.1.1');
   });
 
   it('reaches no daemon: exit 6, one line; the control socket is private', async () => {

@@ -13,7 +13,7 @@ describe('the update loop, as real processes over a real feed', () => {
       '1.1.0 is current',
       ({ current, state }) => current.version === '1.1.0' && state === 'idle',
     );
-    expect(await host.answer()).toBe('1.1.0');
+    expect(await host.untilAnswer()).toBe('1.1.0');
     expect(status.workload).toMatchObject({ state: 'running', version: '1.1.0', restarts: 0 });
     const [attempt] = await host.history();
     expect(attempt).toMatchObject({ outcome: 'committed', to: '1.1.0', trigger: 'schedule', error: null });
@@ -58,7 +58,7 @@ describe('the update loop, as real processes over a real feed', () => {
     expect(status.current.version).toBe('1.1.0');
     expect(status.quarantine[0]).toMatchObject({ version: '1.2.0', reason: { code: 'PROBE_TIMEOUT' } });
     expect(status.last_error?.message).toContain('HTTP 500');
-    expect(await host.answer()).toBe('1.1.0');
+    expect(await host.untilAnswer()).toBe('1.1.0');
 
     // The next check is seen by its request; it must end without an attempt in the history.
     const heads = host.feed.requests.filter((path) => path === '/edge.jws').length;
@@ -111,7 +111,7 @@ describe('the update loop, as real processes over a real feed', () => {
       '1.2.0 is current',
       ({ current, state }) => current.version === '1.2.0' && state === 'idle',
     );
-    expect(await host.answer()).toBe('1.2.0');
+    expect(await host.untilAnswer()).toBe('1.2.0');
     expect(await host.versions()).toEqual(['1.1.0', '1.2.0']);
   });
 
@@ -131,6 +131,6 @@ describe('the update loop, as real processes over a real feed', () => {
       'it runs again',
       (status) => status.workload.state === 'running' && status.state === 'idle',
     );
-    expect(await host.answer()).toBe('1.1.0');
+    expect(await host.untilAnswer()).toBe('1.1.0');
   });
 });

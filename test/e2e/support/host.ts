@@ -7,6 +7,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { inject } from 'vitest';
 import { stringify } from 'yaml';
 import type { AttemptView, Status } from '../../../src/control/api.ts';
+import { createControlClient } from '../../../src/control/client.ts';
+import { UpdateError } from '../../../src/errors.ts';
 import { serveFeed, type FeedServer } from './feed-server.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { workloadProgram, type Behaviour } from './workload-program.ts';
@@ -53,9 +55,12 @@ export interface Host extends AsyncDisposable {
   status(): Promise<Status | null>;
   /** Waits until the status is as wanted. */
   until(what: string, wanted: (status: Status) => boolean): Promise<Status>;
+  /** The attempts that ended, newest first. */
   history(): Promise<AttemptView[]>;
   /** What /version of the workload says; null when nobody answers. */
   answer(): Promise<string | null>;
+  /** Waits until somebody answers, and says what. */
+  untilAnswer(): Promise<string>;
   /** Complete versions on disk. */
   versions(): Promise<string[]>;
   log(): Promise<string>;
@@ -162,6 +167,13 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     HOME: root,
     ...options.env,
   };
+  const answer = async (): Promise<string | null> => {
+    try {
+      return await (await fetch(`${origin}/version`, { headers: { connection: 'close' } })).text();
+    } catch {
+      return null;
+    }
+  };
   const daemons: ChildProcess[] = [];
   const last = (): ChildProcess => {
     const daemon = daemons.at(-1);
@@ -169,10 +181,17 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     return daemon;
   };
   const log = async (): Promise<string> => (existsSync(logFile) ? readFile(logFile, 'utf8') : '');
-  const runCore: Host['core'] = (...args) => run(core, [...args, '--config', configFile], env);
+  const runCore: Host['core'] = (...args) =>
+    run(core, args[0] === 'sidecar' ? [...args, '--config', configFile] : args, env);
+  // Polled through the client: a process for each look would cost more than all the rest.
+  const client = createControlClient({ socket: join(stateDir, 'control.sock') });
   const status = async (): Promise<Status | null> => {
-    const { code, stdout } = await runCore('sidecar', 'status', '--json');
-    return code === 0 ? (JSON.parse(stdout) as Status) : null;
+    try {
+      return await client.status();
+    } catch (error) {
+      if (error instanceof UpdateError && error.code === 'DAEMON_UNREACHABLE') return null;
+      throw error;
+    }
   };
 
   return {
@@ -213,16 +232,9 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
         },
         async () => `${JSON.stringify(await status(), null, 1)}\n${await log()}`,
       ),
-    history: async () =>
-      (JSON.parse((await runCore('sidecar', 'history', '--json')).stdout) as { attempts: AttemptView[] })
-        .attempts,
-    answer: async () => {
-      try {
-        return await (await fetch(`${origin}/version`, { headers: { connection: 'close' } })).text();
-      } catch {
-        return null;
-      }
-    },
+    history: async () => (await client.history(50)).filter(({ outcome }) => outcome !== null),
+    answer,
+    untilAnswer: () => eventually('an answer', answer, log),
     versions: async () => {
       try {
         return (await readdir(join(stateDir, 'versions'))).sort();

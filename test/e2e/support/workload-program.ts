@@ -37,8 +37,7 @@ const listen = () => http.createServer((request, response) => {
   response.end(version);
 }).listen(Number(PORT), '127.0.0.1');
 if (process.argv[2] === 'listener') {
-  listen();
-  fs.writeFileSync(CHILD_PID_FILE, String(process.pid));
+  listen().on('listening', () => fs.writeFileSync(CHILD_PID_FILE, String(process.pid))).on('error', () => process.exit(1));
   setTimeout(() => process.exit(0), 60000);
 } else if (process.argv[2] === 'stubborn') {
   process.on('SIGTERM', () => {});

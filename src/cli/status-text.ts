@@ -1,0 +1,160 @@
+/** `core sidecar status` for people: the verdict, what to do, then the facts. Pure. */
+import type { ErrorView, Status } from '../control/api.ts';
+import { plain } from './plain.ts';
+import { progressText } from './progress.ts';
+import { verdictOf } from './status-verdict.ts';
+import type { Style } from './style.ts';
+import { instant, when } from './time.ts';
+
+/** A fact: its name, its lines, and how it sounds. */
+interface Row {
+  readonly name: string;
+  readonly lines: readonly string[];
+  readonly tone?: 'warn' | 'bad';
+}
+
+const NAME_WIDTH = 13;
+const DIGEST_SHOWN = 12;
+
+const short = (digest: string): string => plain(digest).slice(0, DIGEST_SHOWN);
+const errorLines = ({ code, message, next }: ErrorView, before = ''): string[] => [
+  `${before}${plain(message)} [${code}]`,
+  `→ ${plain(next)}`,
+];
+
+function* troubles(status: Status, now: number): Generator<Row> {
+  const { paused, disabled, last_error: last, warnings } = status;
+  if (paused !== null) yield { name: 'PAUSED', lines: errorLines(paused), tone: 'bad' };
+  if (disabled !== null) yield { name: 'DISABLED', lines: [plain(disabled)], tone: 'warn' };
+  if (last !== null)
+    yield {
+      name: 'last error',
+      lines: errorLines(last, `${when(last.at, now)}: `),
+      tone: status.state === 'failed' ? 'bad' : 'warn',
+    };
+  if (warnings.length > 0)
+    yield {
+      name: 'warnings',
+      lines: warnings.flatMap((warning) => errorLines(warning, `${when(warning.at, now)}: `)),
+      tone: 'warn',
+    };
+}
+
+function* running(status: Status, now: number): Generator<Row> {
+  const { workload, progress, attempt, watching } = status;
+  if (status.state !== 'idle')
+    yield {
+      name: 'attempt',
+      lines: [
+        [
+          plain(attempt ?? '(start-up)'),
+          `in ${status.state}`,
+          ...(progress === null ? [] : [progressText(progress)]),
+        ].join(', '),
+      ],
+    };
+  yield {
+    name: 'workload',
+    lines: [
+      [
+        `${plain(workload.state)} ${plain(workload.version ?? '')}`.trim(),
+        ...(workload.pid === null ? [] : [`pid ${String(workload.pid)}`]),
+        ...(workload.started_at === null ? [] : [`started ${when(workload.started_at, now)}`]),
+        `restarts ${String(workload.restarts)}`,
+        ...(workload.last_exit === null ? [] : [`last exit: ${plain(workload.last_exit)}`]),
+      ].join(', '),
+    ],
+  };
+  if (watching !== null)
+    yield {
+      name: 'watching',
+      lines: [
+        `${plain(watching.version)} for a crash loop, which would lead back to ${plain(watching.back_to)}`,
+      ],
+    };
+}
+
+function* versions(status: Status, now: number): Generator<Row> {
+  const { current, quarantine, version_floor: floor } = status;
+  const shown = status.versions.map(({ version, digest, committed_at: at, current: isCurrent }) => ({
+    version: plain(version),
+    rest: [
+      digest === null ? '' : short(digest),
+      at === null ? 'never committed' : `committed ${when(at, now)}`,
+      ...(isCurrent ? ['← current'] : []),
+    ].join('  '),
+  }));
+  if (current.digest === null)
+    shown.unshift({ version: plain(current.version), rest: 'there before any update  ← current' });
+  const width = Math.max(...shown.map(({ version }) => version.length));
+  yield { name: 'versions', lines: shown.map(({ version, rest }) => `${version.padEnd(width)}  ${rest}`) };
+  if (floor !== null) yield { name: 'floor', lines: [`${plain(floor.version)}: ${plain(floor.because)}`] };
+  if (quarantine.length > 0)
+    yield { name: 'quarantine', lines: quarantineLines(quarantine, now), tone: 'warn' };
+}
+
+/**
+ * The releases that failed here, with their evidence.
+ *
+ * @param now - ms since 1970
+ */
+export function quarantineLines(entries: Status['quarantine'], now: number): string[] {
+  return entries.flatMap(({ version, digest, at, reason, evidence }) => [
+    `${plain(version)}  ${short(digest)}  ${when(at, now)}`,
+    `  ${plain(reason.message)} [${reason.code}]`,
+    ...evidence.map((seen) => `  - ${plain(seen)}`),
+    `  → a newer release, or \`core sidecar quarantine clear ${plain(version)}\``,
+  ]);
+}
+
+function* updater(status: Status, now: number): Generator<Row> {
+  const { channel, feed_url: feed, next_check_at: next, next_check_why: why } = status;
+  yield {
+    name: 'next check',
+    lines: [next === null ? `none: ${plain(why)}` : `${when(next, now)}, ${plain(why)}`],
+  };
+  yield {
+    name: 'channel',
+    lines: [
+      `${channel}${channel === 'manual' ? ', nothing is fetched by itself' : `, ${plain(feed ?? 'no feed')}`}`,
+    ],
+  };
+  const { version, commit, key_ids: keys, development_keys: development } = status.updater;
+  const known = keys.length === 0 ? 'NO KEYS: every update is refused' : `keys ${keys.map(short).join(' ')}`;
+  yield { name: 'updater', lines: [`${plain(version)} (commit ${plain(commit)}), ${known}`] };
+  if (development)
+    yield {
+      name: '!!!',
+      lines: ['DEVELOPMENT KEYS: this program trusts throw-away keys; never use it in production'],
+      tone: 'bad',
+    };
+}
+
+function rowText({ name, lines, tone }: Row, style: Style): string {
+  const title = name.padEnd(NAME_WIDTH);
+  const indent = ' '.repeat(NAME_WIDTH);
+  const [first = '', ...rest] = lines;
+  const emphasis = tone === undefined ? style.bold : style[tone];
+  return [`${emphasis(title)}${first}`, ...rest.map((line) => `${indent}${line}`)].join('\n');
+}
+
+/**
+ * `core sidecar status` for people.
+ *
+ * @param status - as the control API gives it
+ * @param now - ms since 1970, for how long ago things were
+ * @param style - the emphasis
+ * @returns lines without a line break at the end
+ */
+export function statusText(status: Status, now: number, style: Style): string {
+  const { tone, text } = verdictOf(status, now);
+  // The daemon's sentence is for programs too: instants without fractions are enough for people.
+  const next = plain(status.next_action).replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, instant);
+  const rows = [
+    ...troubles(status, now),
+    ...running(status, now),
+    ...versions(status, now),
+    ...updater(status, now),
+  ];
+  return [style[tone](text), `next: ${next}`, '', ...rows.map((row) => rowText(row, style))].join('\n');
+}

@@ -1,0 +1,119 @@
+/** The first line of `status`: what an operator must know at three in the morning. Pure. */
+import type { AttemptView, Status } from '../control/api.ts';
+import { progressText } from './progress.ts';
+import { plain } from './plain.ts';
+import { relative } from './time.ts';
+
+/** How the first line sounds. */
+export type Tone = 'good' | 'warn' | 'bad';
+
+/** The first line. */
+export interface Verdict {
+  readonly tone: Tone;
+  readonly text: string;
+}
+
+/** What runs, in words. Nothing looks at its health between updates, so nothing is said of it. */
+function workloadWords({ workload, current }: Status): Verdict {
+  const version = plain(workload.version ?? current.version);
+  const last = workload.last_exit === null ? '' : `, last: ${plain(workload.last_exit)}`;
+  const restarts = workload.restarts === 1 ? '1 restart' : `${String(workload.restarts)} restarts`;
+  switch (workload.state) {
+    case 'running':
+      return workload.restarts === 0
+        ? { tone: 'good', text: `${version} is running` }
+        : { tone: 'warn', text: `${version} is running after ${restarts}${last}` };
+    case 'starting':
+      return { tone: 'warn', text: `${version} is starting` };
+    case 'backingOff':
+      return { tone: 'bad', text: `${version} IS DOWN and is started again soon (${restarts}${last})` };
+    case 'crashed':
+      return { tone: 'bad', text: `${version} IS DOWN: it crashed (${restarts}${last})` };
+    default:
+      return { tone: 'bad', text: `${version} IS NOT RUNNING (${plain(workload.state)})` };
+  }
+}
+
+function lastWords(last: AttemptView, now: number): Verdict | null {
+  const at = relative(last.ended_at ?? last.started_at, now);
+  const to = last.to === null ? null : plain(last.to);
+  switch (last.outcome) {
+    case 'committed':
+      // A version is committed only when its health check was good.
+      return { tone: 'good', text: `${to ?? 'it'} was healthy when it was committed ${at}` };
+    case 'rolledBack':
+      return last.trigger === 'rollback'
+        ? { tone: 'good', text: `an operator went back from ${to ?? 'another version'} ${at}` }
+        : { tone: 'warn', text: `${to ?? 'an update'} was rolled back ${at}` };
+    case 'failed':
+      return { tone: 'bad', text: `the rollback of ${to ?? 'an update'} failed ${at}` };
+    case 'refused':
+      return { tone: 'warn', text: `${to ?? 'a bundle or head'} was refused ${at}` };
+    case 'deferred':
+      return { tone: 'good', text: `${to ?? 'an update'} was put off ${at}` };
+    case 'interrupted':
+      return {
+        tone: 'warn',
+        text: `${to === null ? 'an update' : `the update to ${to}`} was interrupted ${at}`,
+      };
+    case 'error':
+      return { tone: 'warn', text: `the last attempt failed ${at}` };
+    case 'nothing':
+    case 'available':
+    case null:
+      return null;
+  }
+}
+
+/** An attempt under way, in words. */
+function busyWords(status: Status): Verdict {
+  const { state, progress } = status;
+  const from = status.from === null ? null : plain(status.from);
+  const to = status.to === null ? null : plain(status.to);
+  const far = progress === null ? '' : `, ${progressText(progress)}`;
+  switch (state) {
+    case 'recovering':
+      return { tone: 'warn', text: 'starting up: what was interrupted is being repaired' };
+    case 'checking':
+      return { tone: 'good', text: `${workloadWords(status).text}; looking for a newer release` };
+    case 'rollingBack':
+    case 'rolledBack':
+      return {
+        tone: 'warn',
+        text: `rolling back${to === null ? '' : ` from ${to}`}${from === null ? '' : ` to ${from}`}`,
+      };
+    default:
+      return {
+        tone: 'good',
+        text: `updating${from === null ? '' : ` ${from}`}${to === null ? '' : ` to ${to}`}: ${state}${far}`,
+      };
+  }
+}
+
+function failedWords(status: Status): Verdict {
+  const { text } = workloadWords(status);
+  if (status.from === null)
+    return { tone: 'bad', text: `START-UP FAILED: what was interrupted could not be repaired; ${text}` };
+  const to = status.to === null ? '' : ` from ${plain(status.to)}`;
+  return { tone: 'bad', text: `ROLLBACK FAILED${to} to ${plain(status.from)}; ${text}` };
+}
+
+const ORDER: readonly Tone[] = ['good', 'warn', 'bad'];
+
+/**
+ * The verdict on a host.
+ *
+ * @param status - as the control API gives it
+ * @param now - ms since 1970
+ */
+export function verdictOf(status: Status, now: number): Verdict {
+  if (status.state === 'failed') return failedWords(status);
+  if (status.state !== 'idle') return busyWords(status);
+  const workload = workloadWords(status);
+  const last = status.last_attempt === null ? null : lastWords(status.last_attempt, now);
+  const paused: Verdict | null =
+    status.paused === null ? null : { tone: 'warn', text: 'automatic updates are PAUSED' };
+  const parts = [workload, last, paused].filter((part) => part !== null);
+  const tone = ORDER.findLast((level) => parts.some((part) => part.tone === level)) ?? 'good';
+  return { tone, text: parts.map(({ text }) => text).join('; ') };
+}

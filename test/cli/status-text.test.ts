@@ -1,0 +1,365 @@
+import { describe, expect, it } from 'vitest';
+import type { Status } from '../../src/control/api.ts';
+import { statusText } from '../../src/cli/status-text.ts';
+import { verdictOf } from '../../src/cli/status-verdict.ts';
+import { plainStyle } from '../../src/cli/style.ts';
+import { ago, DIGEST, NOW, sampleAttempt, sampleStatus } from '../control/support/samples.ts';
+import { viewOf } from '../control/support/scripted-api.ts';
+
+const text = (changes: Partial<Status> = {}): string =>
+  `\n${statusText(sampleStatus(changes), NOW, plainStyle)}\n`;
+const rolledBack = sampleAttempt({
+  id: 'a2',
+  started_at: ago(263),
+  ended_at: ago(200),
+  outcome: 'rolledBack',
+  reason: 'not healthy within 60 s, last seen: HTTP 500',
+  error: viewOf('PROBE_TIMEOUT', 'not healthy within 60 s, last seen: HTTP 500'),
+  from: '1.1.0',
+  to: '1.2.0',
+  digest: DIGEST.bad,
+});
+
+describe('status for people', () => {
+  it('of a host where all is well', () => {
+    expect(text()).toMatchInlineSnapshot(`
+      "
+      1.1.0 is running; 1.1.0 was healthy when it was committed 2 h ago
+      next: The next check is at 2026-01-02T03:56:05Z.
+
+      workload     running 1.1.0, pid 4242, started 2 h ago (2026-01-02T01:04:04Z), restarts 0
+      versions     1.1.0  bbbbbbbbbbbb  committed 2 h ago (2026-01-02T01:04:05Z)  ← current
+                   1.0.0  aaaaaaaaaaaa  committed 25 h ago (2026-01-01T02:04:05Z)
+      floor        1.1.0: it was committed here
+      next check   in 52 min (2026-01-02T03:56:05Z), every 3600 s
+      channel      stable, https://updates.example.com/feed
+      updater      1.0.0 (commit abc1234), keys kkkkkkkkkkkk
+      "
+    `);
+  });
+
+  it('of a host that updates', () => {
+    expect(
+      text({
+        state: 'downloading',
+        attempt: 'a2',
+        from: '1.1.0',
+        to: '1.2.0',
+        progress: { kind: 'download', received_bytes: 12_900_000, total_bytes: 28_000_000 },
+        next_check_at: null,
+        next_check_why: 'an attempt is in downloading',
+        next_action: 'An attempt is in downloading; nothing to do.',
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      updating 1.1.0 to 1.2.0: downloading, 12.3 MiB of 26.7 MiB
+      next: An attempt is in downloading; nothing to do.
+
+      attempt      a2, in downloading, 12.3 MiB of 26.7 MiB
+      workload     running 1.1.0, pid 4242, started 2 h ago (2026-01-02T01:04:04Z), restarts 0
+      versions     1.1.0  bbbbbbbbbbbb  committed 2 h ago (2026-01-02T01:04:05Z)  ← current
+                   1.0.0  aaaaaaaaaaaa  committed 25 h ago (2026-01-01T02:04:05Z)
+      floor        1.1.0: it was committed here
+      next check   none: an attempt is in downloading
+      channel      stable, https://updates.example.com/feed
+      updater      1.0.0 (commit abc1234), keys kkkkkkkkkkkk
+      "
+    `);
+  });
+
+  it('of a host that rolled back', () => {
+    expect(
+      text({
+        last_attempt: rolledBack,
+        last_error: {
+          ...viewOf('PROBE_TIMEOUT', 'not healthy within 60 s, last seen: HTTP 500'),
+          at: ago(200),
+        },
+        quarantine: [
+          {
+            digest: DIGEST.bad,
+            version: '1.2.0',
+            at: ago(200),
+            reason: viewOf('PROBE_TIMEOUT', 'not healthy within 60 s, last seen: HTTP 500'),
+            evidence: ['60 looks, the last: HTTP 500', 'stderr: panic'],
+          },
+        ],
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      1.1.0 is running; 1.2.0 was rolled back 3 min ago
+      next: The next check is at 2026-01-02T03:56:05Z.
+
+      last error   3 min ago (2026-01-02T03:00:45Z): not healthy within 60 s, last seen: HTTP 500 [PROBE_TIMEOUT]
+                   → Read the workload’s log; report it to the publisher.
+      workload     running 1.1.0, pid 4242, started 2 h ago (2026-01-02T01:04:04Z), restarts 0
+      versions     1.1.0  bbbbbbbbbbbb  committed 2 h ago (2026-01-02T01:04:05Z)  ← current
+                   1.0.0  aaaaaaaaaaaa  committed 25 h ago (2026-01-01T02:04:05Z)
+      floor        1.1.0: it was committed here
+      quarantine   1.2.0  cccccccccccc  3 min ago (2026-01-02T03:00:45Z)
+                     not healthy within 60 s, last seen: HTTP 500 [PROBE_TIMEOUT]
+                     - 60 looks, the last: HTTP 500
+                     - stderr: panic
+                     → a newer release, or \`core sidecar quarantine clear 1.2.0\`
+      next check   in 52 min (2026-01-02T03:56:05Z), every 3600 s
+      channel      stable, https://updates.example.com/feed
+      updater      1.0.0 (commit abc1234), keys kkkkkkkkkkkk
+      "
+    `);
+  });
+
+  it('of a host whose rollback failed', () => {
+    expect(
+      text({
+        state: 'failed',
+        attempt: 'a2',
+        from: '1.1.0',
+        to: '1.2.0',
+        next_check_at: null,
+        next_check_why: 'an attempt is in failed',
+        next_action: viewOf('ROLLBACK_FAILED', '').next,
+        last_error: { ...viewOf('ROLLBACK_FAILED', '1.1.0 was not healthy within 60 s'), at: ago(20) },
+        workload: {
+          state: 'backingOff',
+          version: '1.1.0',
+          pid: null,
+          started_at: null,
+          restarts: 4,
+          last_exit: 'exit code 1',
+        },
+        last_attempt: null,
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      ROLLBACK FAILED from 1.2.0 to 1.1.0; 1.1.0 IS DOWN and is started again soon (4 restarts, last: exit code 1)
+      next: Act now: see the workload’s log; the supervisor keeps trying, and \`core sidecar retry\` runs the rollback again.
+
+      last error   20 s ago (2026-01-02T03:03:45Z): 1.1.0 was not healthy within 60 s [ROLLBACK_FAILED]
+                   → Act now: see the workload’s log; the supervisor keeps trying, and \`core sidecar retry\` runs the rollback again.
+      attempt      a2, in failed
+      workload     backingOff 1.1.0, restarts 4, last exit: exit code 1
+      versions     1.1.0  bbbbbbbbbbbb  committed 2 h ago (2026-01-02T01:04:05Z)  ← current
+                   1.0.0  aaaaaaaaaaaa  committed 25 h ago (2026-01-01T02:04:05Z)
+      floor        1.1.0: it was committed here
+      next check   none: an attempt is in failed
+      channel      stable, https://updates.example.com/feed
+      updater      1.0.0 (commit abc1234), keys kkkkkkkkkkkk
+      "
+    `);
+  });
+
+  it('of a host that is paused, with a warning and throw-away keys', () => {
+    expect(
+      text({
+        paused: viewOf('QUARANTINE_FAILED', 'cannot write quarantine/cccc.json: ENOSPC'),
+        next_action: viewOf('QUARANTINE_FAILED', '').next,
+        last_attempt: rolledBack,
+        watching: { version: '1.1.0', back_to: '1.0.0' },
+        warnings: [{ ...viewOf('JOURNAL_DAMAGED', 'moved to state.db.damaged-1'), at: ago(90) }],
+        updater: { version: '1.0.0', commit: 'abc1234', key_ids: [], development_keys: true },
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      1.1.0 is running; 1.2.0 was rolled back 3 min ago; automatic updates are PAUSED
+      next: Free the disk or mend the state directory, then \`core sidecar resume\`.
+
+      PAUSED       cannot write quarantine/cccc.json: ENOSPC [QUARANTINE_FAILED]
+                   → Free the disk or mend the state directory, then \`core sidecar resume\`.
+      warnings     90 s ago (2026-01-02T03:02:35Z): moved to state.db.damaged-1 [JOURNAL_DAMAGED]
+                   → Nothing to do: history before this is in the file that the message names.
+      workload     running 1.1.0, pid 4242, started 2 h ago (2026-01-02T01:04:04Z), restarts 0
+      watching     1.1.0 for a crash loop, which would lead back to 1.0.0
+      versions     1.1.0  bbbbbbbbbbbb  committed 2 h ago (2026-01-02T01:04:05Z)  ← current
+                   1.0.0  aaaaaaaaaaaa  committed 25 h ago (2026-01-01T02:04:05Z)
+      floor        1.1.0: it was committed here
+      next check   in 52 min (2026-01-02T03:56:05Z), every 3600 s
+      channel      stable, https://updates.example.com/feed
+      updater      1.0.0 (commit abc1234), NO KEYS: every update is refused
+      !!!          DEVELOPMENT KEYS: this program trusts throw-away keys; never use it in production
+      "
+    `);
+  });
+
+  it('of a host where updates are disabled, before any update', () => {
+    expect(
+      text({
+        disabled: 'CORESDK_UPDATE_DISABLED is set',
+        current: { version: '1.0.0', digest: null },
+        versions: [],
+        version_floor: null,
+        next_check_at: null,
+        next_check_why: 'CORESDK_UPDATE_DISABLED is set',
+        next_action: 'No updates: CORESDK_UPDATE_DISABLED is set.',
+        workload: {
+          state: 'running',
+          version: '1.0.0',
+          pid: 7,
+          started_at: ago(30),
+          restarts: 0,
+          last_exit: null,
+        },
+        last_attempt: null,
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      1.0.0 is running
+      next: No updates: CORESDK_UPDATE_DISABLED is set.
+
+      DISABLED     CORESDK_UPDATE_DISABLED is set
+      workload     running 1.0.0, pid 7, started 30 s ago (2026-01-02T03:03:35Z), restarts 0
+      versions     1.0.0  there before any update  ← current
+      next check   none: CORESDK_UPDATE_DISABLED is set
+      channel      stable, https://updates.example.com/feed
+      updater      1.0.0 (commit abc1234), keys kkkkkkkkkkkk
+      "
+    `);
+  });
+
+  it('of a host on the manual channel', () => {
+    expect(
+      text({
+        channel: 'manual',
+        feed_url: null,
+        next_check_at: null,
+        next_check_why: 'the manual channel checks nothing by itself',
+        next_action: 'No check by itself: the manual channel checks nothing by itself.',
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      1.1.0 is running; 1.1.0 was healthy when it was committed 2 h ago
+      next: No check by itself: the manual channel checks nothing by itself.
+
+      workload     running 1.1.0, pid 4242, started 2 h ago (2026-01-02T01:04:04Z), restarts 0
+      versions     1.1.0  bbbbbbbbbbbb  committed 2 h ago (2026-01-02T01:04:05Z)  ← current
+                   1.0.0  aaaaaaaaaaaa  committed 25 h ago (2026-01-01T02:04:05Z)
+      floor        1.1.0: it was committed here
+      next check   none: the manual channel checks nothing by itself
+      channel      manual, nothing is fetched by itself
+      updater      1.0.0 (commit abc1234), keys kkkkkkkkkkkk
+      "
+    `);
+  });
+
+  it('lets nothing through that a release or a feed could forge lines with', () => {
+    const evil = '1.1.0\u001B[2J\nall is well\u202E';
+    const forged = statusText(
+      sampleStatus({
+        current: { version: evil, digest: null },
+        next_check_why: evil,
+        feed_url: evil,
+        last_error: { ...viewOf('FEED_REFUSED', evil), at: ago(1) },
+        workload: {
+          state: 'running',
+          version: evil,
+          pid: 1,
+          started_at: ago(1),
+          restarts: 0,
+          last_exit: evil,
+        },
+        quarantine: [
+          { digest: evil, version: evil, at: ago(1), reason: viewOf('CRASH_LOOP', evil), evidence: [evil] },
+        ],
+        last_attempt: sampleAttempt({ to: evil }),
+      }),
+      NOW,
+      plainStyle,
+    );
+    expect(forged).not.toMatch(/[^\P{Cc}\n]|\u202E/u);
+    expect(forged).not.toMatch(/^all is well/m);
+  });
+});
+
+describe('the verdict', () => {
+  it.each<[string, Partial<Status>, 'good' | 'warn' | 'bad', RegExp]>([
+    ['recovering', { state: 'recovering' }, 'warn', /^starting up/],
+    ['checking', { state: 'checking' }, 'good', /^1.1.0 is running; looking for/],
+    [
+      'rolling back',
+      { state: 'rollingBack', from: '1.1.0', to: '1.2.0' },
+      'warn',
+      /^rolling back from 1.2.0 to 1.1.0$/,
+    ],
+    [
+      'probing',
+      {
+        state: 'probing',
+        from: '1.1.0',
+        to: '1.2.0',
+        progress: { kind: 'probe', last: 'HTTP 503', elapsed_ms: 3000, deadline_ms: 60_000 },
+      },
+      'good',
+      /^updating 1.1.0 to 1.2.0: probing, 3.0 of 60.0 s, last seen: HTTP 503$/,
+    ],
+    ['a failed start-up', { state: 'failed', from: null }, 'bad', /^START-UP FAILED/],
+    [
+      'a crash',
+      { workload: { ...sampleStatus().workload, state: 'crashed', restarts: 3, last_exit: 'SIGSEGV' } },
+      'bad',
+      /^1.1.0 IS DOWN: it crashed \(3 restarts, last: SIGSEGV\)/,
+    ],
+    [
+      'a stop',
+      { workload: { ...sampleStatus().workload, state: 'stopped' } },
+      'bad',
+      /^1.1.0 IS NOT RUNNING/,
+    ],
+    [
+      'a restart',
+      { workload: { ...sampleStatus().workload, restarts: 1, last_exit: 'exit code 2' } },
+      'warn',
+      /^1.1.0 is running after 1 restart, last: exit code 2/,
+    ],
+    [
+      'a start',
+      { workload: { ...sampleStatus().workload, state: 'starting' } },
+      'warn',
+      /^1.1.0 is starting/,
+    ],
+    [
+      'a refused bundle',
+      { last_attempt: sampleAttempt({ outcome: 'refused', to: null }) },
+      'warn',
+      /; a bundle or head was refused 2 h ago$/,
+    ],
+    [
+      'an operator’s rollback',
+      { last_attempt: sampleAttempt({ outcome: 'rolledBack', trigger: 'rollback', to: '1.2.0' }) },
+      'good',
+      /; an operator went back from 1.2.0 2 h ago$/,
+    ],
+    [
+      'a deferred update',
+      { last_attempt: sampleAttempt({ outcome: 'deferred' }) },
+      'good',
+      /; 1.1.0 was put off 2 h ago$/,
+    ],
+    [
+      'an interrupted update',
+      { last_attempt: sampleAttempt({ outcome: 'interrupted' }) },
+      'warn',
+      /; the update to 1.1.0 was interrupted 2 h ago$/,
+    ],
+    [
+      'an error',
+      { last_attempt: sampleAttempt({ outcome: 'error' }) },
+      'warn',
+      /; the last attempt failed 2 h ago$/,
+    ],
+    [
+      'a failed rollback that is over',
+      { last_attempt: sampleAttempt({ outcome: 'failed' }) },
+      'bad',
+      /; the rollback of 1.1.0 failed 2 h ago$/,
+    ],
+    [
+      'an attempt under way in the history',
+      { last_attempt: sampleAttempt({ outcome: null, ended_at: null }) },
+      'good',
+      /^1.1.0 is running$/,
+    ],
+  ])('on %s', (_what, changes, tone, words) => {
+    const verdict = verdictOf(sampleStatus(changes), NOW);
+    expect(verdict.text).toMatch(words);
+    expect(verdict.tone).toBe(tone);
+  });
+});
