@@ -55,6 +55,11 @@ export const ERROR_CODES = {
   HEAD_FROM_FUTURE: row(3, 'feed', true, 'The head is dated later than this host’s clock allows.', 'Check the clock of this host.'),
   HEAD_EQUIVOCATION: row(3, 'feed', true, 'The head has the sequence number of an accepted one, but other bytes.', 'Treat the feed as compromised and tell the publisher.'),
   HEAD_STALE: row(1, 'feed', true, 'The head is older than one that was accepted here.', 'Nothing to do: a mirror lags; the next check will see the newer one.'),
+  CLOCK_BEHIND: row(1, 'host', true, 'The clock of this host is earlier than is possible.', 'Set the clock (NTP); the workload is not touched, and updates go on by themselves once it is right.'),
+  BAKE_MISSING: row(3, 'feed', true, 'The stable head does not carry the edge head that first named its release.', 'Ask the publisher to promote the release with `core feed promote`.'),
+  BAKE_INVALID: row(3, 'feed', true, 'The edge head inside the stable head does not vouch for this release.', 'Tell the publisher; treat the feed as suspect.'),
+  BAKE_TOO_SHORT: row(3, 'feed', true, 'The release did not bake on edge for 7 days.', 'Nothing to do: the publisher has to promote it later; `update.allow_security_override` accepts a signed exception.'),
+  HELD_BACK: row(5, 'feed', true, 'The release is not for this host yet.', 'Nothing to do: it is taken when its turn comes.'),
 
   // -- feed and download ------------------------------------------------------------------------------------
   FEED_NOT_CONFIGURED: row(5, 'operator', false, 'There is no feed to check.', 'Set `update.feed_url`, or apply a file with `core sidecar update --bundle FILE`.'),
@@ -123,7 +128,8 @@ export const ERROR_CODES = {
   CONTROL_FAILED: row(1, 'program', true, 'The daemon refused or could not serve the request.', 'See the message and the daemon’s log.'),
   KEYS_EXIST: row(1, 'operator', false, 'The folder holds keys already, and keys are never overwritten.', 'Give another folder; move the old keys away only when nothing signed by them is needed any more.'),
   WRITE_FAILED: row(1, 'host', true, 'A file that the publisher asked for could not be written.', 'Check the path that the message names, its permissions and the free space.'),
-  SIGNING_FAILED: row(1, 'operator', false, 'A document could not be signed.', 'Check the private key.'),
+  SIGNING_FAILED: row(1, 'operator', false, 'A document could not be signed.', 'Check the private key and its passphrase, or the signer command.'),
+  SERVE_FAILED: row(1, 'operator', false, 'The feed could not be served.', 'Check the folder, the address and the port that the message names.'),
   PUBLISH_REFUSED: row(1, 'operator', false, 'The feed would not be right after this publication.', 'Mend what the message names.'),
   CANCELLED: row(1, 'operator', true, 'The work was cancelled.', 'Nothing to do.'),
   INTERNAL: row(1, 'program', false, 'A fault in this program.', 'Report it with the stack trace in the log.'),

@@ -34,6 +34,39 @@ const targetSchema = z.strictObject({
   bundles: z.array(headBundleSchema).min(1).max(64),
 });
 
+const onePlatformEach = (targets: readonly z.infer<typeof targetSchema>[]): boolean =>
+  new Set(targets.map(({ os, arch, libc }) => `${os}/${arch}/${libc ?? ''}`)).size === targets.length;
+
+const targetsSchema = z
+  .array(targetSchema)
+  .min(1)
+  .max(64)
+  .refine(onePlatformEach, 'expected one target a platform');
+
+/** A release that an updater older than it must install before the newest one (keys change between the two). */
+const stepSchema = z.strictObject({ version: versionSchema, targets: targetsSchema });
+
+/** How a release reaches a fleet bit by bit; evaluated on each host, with no server. */
+const rolloutSchema = z
+  .strictObject({
+    /** When the first host may take it. */
+    start: numericDate,
+    /** Seconds over which the share of hosts grows from none to all. */
+    duration: z
+      .int()
+      .min(1)
+      .max(90 * 24 * 3600)
+      .optional(),
+    /** A fixed share of hosts instead, 0 to 100. */
+    percent: z.number().min(0).max(100).optional(),
+  })
+  .refine(({ duration, percent }) => (duration === undefined) !== (percent === undefined), {
+    message: 'expected either duration or percent',
+  });
+
+/** Publishes a stable release before its bake is over. Honoured only where the operator allows it. */
+const securitySchema = z.strictObject({ reason: z.string().min(1).max(1024), at: numericDate });
+
 /**
  * The channel head (claims as in RFC 7519). Strict: a member that this program does not know is refused, so that a
  * feed which holds a release back by a newer rule is never misread as offering it to everyone.
@@ -52,7 +85,13 @@ export const headSchema = z
     version: versionSchema,
     min_version: versionSchema.optional(),
     blocked: z.array(versionSchema).max(256).optional(),
-    targets: z.array(targetSchema).min(1).max(64),
+    targets: targetsSchema,
+    steps: z.array(stepSchema).max(8).optional(),
+    rollout: rolloutSchema.optional(),
+    /** Stable only: the complete edge head that first named this release, as it was published. */
+    bake: z.string().max(HEAD_MAX_BYTES.edge).optional(),
+    /** Stable only. */
+    security: securitySchema.optional(),
   })
   .superRefine((head, context) => {
     if (head.exp <= head.iat || head.exp - head.iat > HEAD_MAX_LIFETIME_S)
@@ -61,9 +100,10 @@ export const headSchema = z
         path: ['exp'],
         message: 'expected after iat, and at most 14 days on',
       });
-    const platforms = head.targets.map(({ os, arch, libc }) => `${os}/${arch}/${libc ?? ''}`);
-    if (new Set(platforms).size !== platforms.length)
-      context.addIssue({ code: 'custom', path: ['targets'], message: 'expected one target a platform' });
+    if (head.sub !== 'stable')
+      for (const member of ['bake', 'security'] as const)
+        if (head[member] !== undefined)
+          context.addIssue({ code: 'custom', path: [member], message: 'expected on stable only' });
   });
 
 /** A verified channel head. */
@@ -71,3 +111,9 @@ export type Head = z.infer<typeof headSchema>;
 
 /** One platform's part of a head. */
 export type HeadTarget = Head['targets'][number];
+
+/** A release on the way to the newest one. */
+export type HeadStep = z.infer<typeof stepSchema>;
+
+/** The rollout of a head. */
+export type HeadRollout = z.infer<typeof rolloutSchema>;
