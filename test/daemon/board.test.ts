@@ -1,0 +1,180 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { createBoard, endedView, errorView, type Board } from '../../src/daemon/board.ts';
+import { ERROR_CODES } from '../../src/error-codes.ts';
+import type { Progress } from '../../src/services/ports.ts';
+import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
+import { attempt, ended, NEW, OLD, RECORD } from '../machines/values.ts';
+
+let clock: FakeClock;
+let board: Board;
+let heard: Progress[];
+beforeEach(() => {
+  clock = createFakeClock();
+  heard = [];
+  board = createBoard(clock, (progress) => heard.push(progress));
+});
+const report = (progress: Progress): void => {
+  board.reporter.report(progress);
+};
+const warn = (message: string): void => {
+  report({ kind: 'warning', error: { code: 'STAGE_FAILED', message } });
+};
+
+describe('progress', () => {
+  it('is nothing at first', () => {
+    expect(board.progress()).toBeNull();
+    expect(board.nextCheck()).toEqual({ at: null, why: 'starting up' });
+    expect([board.lastError(), board.warnings(), board.find('a-1')]).toEqual([null, [], null]);
+  });
+
+  it('shows a download', () => {
+    report({ kind: 'download', received: 3, total: 9 });
+    expect(board.progress()).toEqual({ kind: 'download', received_bytes: 3, total_bytes: 9 });
+  });
+
+  it('shows a probe, in whole milliseconds', () => {
+    report({
+      kind: 'probe',
+      result: { healthy: false, detail: 'HTTP 500' },
+      elapsedMs: 1.6,
+      deadlineMs: 60_000,
+    });
+    expect(board.progress()).toEqual({ kind: 'probe', last: 'HTTP 500', elapsed_ms: 2, deadline_ms: 60_000 });
+  });
+
+  it('belongs to one state', () => {
+    report({ kind: 'download', received: 3, total: 9 });
+    board.entered('verifying');
+    expect(board.progress()).toBeNull();
+  });
+
+  it('is not changed by warnings', () => {
+    report({ kind: 'download', received: 3, total: 9 });
+    warn('one');
+    expect(board.progress()).toMatchObject({ kind: 'download' });
+  });
+
+  it('is passed on, all of it', () => {
+    const all: Progress[] = [
+      { kind: 'download', received: 1, total: 2 },
+      { kind: 'nextCheck', at: 5, why: 'every 3600 s' },
+      { kind: 'warning', error: RECORD },
+    ];
+    all.forEach(report);
+    expect(heard).toEqual(all);
+  });
+});
+
+describe('the next check', () => {
+  it('is what the schedule said', () => {
+    report({ kind: 'nextCheck', at: 5, why: 'every 3600 s' });
+    expect(board.nextCheck()).toEqual({ at: 5, why: 'every 3600 s' });
+  });
+
+  it('is not due while an attempt is under way', () => {
+    report({ kind: 'nextCheck', at: 5, why: 'every 3600 s' });
+    board.entered('probing');
+    expect(board.nextCheck()).toEqual({ at: null, why: 'an attempt is in probing' });
+  });
+
+  it('stays when idle is entered after the schedule spoke', () => {
+    report({ kind: 'nextCheck', at: 5, why: 'every 3600 s' });
+    board.entered('idle');
+    expect(board.nextCheck().at).toBe(5);
+  });
+});
+
+describe('warnings', () => {
+  it('are newest first, with their times', async () => {
+    warn('one');
+    await clock.advance(1_000);
+    warn('two');
+    expect(board.warnings()).toEqual([
+      { error: { code: 'STAGE_FAILED', message: 'two' }, at: clock.now() },
+      { error: { code: 'STAGE_FAILED', message: 'one' }, at: clock.now() - 1_000 },
+    ]);
+  });
+
+  it('only move up when they come again', async () => {
+    warn('one');
+    warn('two');
+    await clock.advance(1_000);
+    warn('one');
+    expect(board.warnings().map(({ error, at }) => [error.message, at])).toEqual([
+      ['one', clock.now()],
+      ['two', clock.now() - 1_000],
+    ]);
+  });
+
+  it('are the last ten', () => {
+    for (let count = 1; count <= 12; count += 1) warn(String(count));
+    expect(board.warnings().map(({ error }) => error.message)).toEqual([
+      '12',
+      '11',
+      '10',
+      '9',
+      '8',
+      '7',
+      '6',
+      '5',
+      '4',
+      '3',
+    ]);
+  });
+});
+
+describe('attempts that ended', () => {
+  it('are found by their ids', () => {
+    board.ended(ended());
+    expect(board.find('a-1')).toEqual(ended());
+    expect(board.find('a-2')).toBeNull();
+  });
+
+  it('are the last 64', () => {
+    for (let count = 1; count <= 70; count += 1)
+      board.ended(ended({ attempt: attempt({ id: `a-${String(count)}` }) }));
+    expect(board.find('a-6')).toBeNull();
+    expect(board.find('a-7')).not.toBeNull();
+    expect(board.find('a-70')).not.toBeNull();
+  });
+
+  it('leave their last error', () => {
+    board.ended(ended({ outcome: 'rolledBack', error: RECORD }));
+    board.ended(ended({ outcome: 'committed', error: null }));
+    expect(board.lastError()).toEqual({ error: RECORD, at: clock.now() });
+  });
+
+  it('leave no error when they only found nothing to do', () => {
+    board.ended(ended({ outcome: 'nothing', error: { code: 'RELEASE_QUARANTINED', message: 'held back' } }));
+    expect(board.lastError()).toBeNull();
+  });
+});
+
+describe('views', () => {
+  it('say what to do next', () => {
+    expect(errorView(RECORD)).toEqual({ ...RECORD, next: ERROR_CODES.PROBE_TIMEOUT.next });
+  });
+
+  it('tell how an attempt ended', () => {
+    expect(
+      endedView(
+        ended({
+          outcome: 'rolledBack',
+          reason: 'HTTP 500',
+          error: RECORD,
+          stage: 'rolledBack',
+          from: OLD,
+          to: NEW,
+        }),
+      ),
+    ).toEqual({
+      id: 'a-1',
+      state: 'rolledBack',
+      from: '1.0.0',
+      to: '1.1.0',
+      progress: null,
+      ended: { outcome: 'rolledBack', reason: 'HTTP 500', error: errorView(RECORD) },
+    });
+    expect(endedView(ended({ error: null }))).toMatchObject({ from: null, to: null, ended: { error: null } });
+  });
+});

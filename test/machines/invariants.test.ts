@@ -1,0 +1,148 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { AnyStateMachine, AnyStateNode } from 'xstate';
+import { updateMachine } from '../../src/machines/update.machine.ts';
+import { workloadMachine } from '../../src/machines/workload.machine.ts';
+import { targetsOf, transitionsOf } from './chart.ts';
+
+const statesOf = (machine: AnyStateMachine): AnyStateNode[] => Object.values(machine.states);
+const edges = transitionsOf(updateMachine).map((it) => ({
+  from: it.source.key,
+  to: targetsOf(it),
+  event: String(it.eventType),
+}));
+const into = (state: string): string[] =>
+  [...new Set(edges.filter(({ to }) => to.includes(state)).map(({ from }) => from))].sort();
+const outOf = (state: string): string[] =>
+  [...new Set(edges.filter(({ from }) => from === state).flatMap(({ to }) => to))].sort();
+
+describe('the chart of the update machine', () => {
+  it('has the design’s states', () => {
+    expect(Object.keys(updateMachine.states)).toEqual([
+      'recovering',
+      'idle',
+      'checking',
+      'downloading',
+      'verifying',
+      'staging',
+      'waiting',
+      'swapping',
+      'probing',
+      'committed',
+      'rollingBack',
+      'rolledBack',
+      'failed',
+    ]);
+    expect(updateMachine.config.initial).toBe('recovering');
+  });
+
+  it.each<[string, string[]]>([
+    ['recovering', ['recover']],
+    ['idle', ['schedule', 'watch']],
+    ['checking', ['check']],
+    ['downloading', ['download']],
+    ['verifying', ['verify']],
+    ['staging', ['stage']],
+    ['waiting', ['gate']],
+    ['swapping', ['swap']],
+    ['probing', ['probe']],
+    ['committed', ['commit']],
+    ['rollingBack', ['rollback']],
+    ['rolledBack', ['quarantine']],
+    ['failed', []],
+  ])('invokes in %s: %j', (state, services) => {
+    expect(
+      statesOf(updateMachine)
+        .find(({ key }) => key === state)
+        ?.invoke.map(({ src }) => src),
+    ).toEqual(services);
+  });
+
+  it.each<[string, string[]]>([
+    ['recovering', ['failed', 'idle', 'probing', 'rollingBack']],
+    ['checking', ['downloading', 'idle']],
+    ['downloading', ['idle', 'verifying']],
+    ['verifying', ['idle', 'staging']],
+    ['staging', ['idle', 'waiting']],
+    ['waiting', ['idle', 'swapping']],
+    ['swapping', ['probing', 'rollingBack']],
+    ['probing', ['committed', 'rollingBack']],
+    ['committed', ['idle']],
+    ['rollingBack', ['failed', 'rolledBack']],
+    ['rolledBack', ['idle']],
+    ['failed', ['recovering', 'rollingBack']],
+  ])('leads from %s only to %j', (state, targets) => {
+    expect(outOf(state)).toEqual(targets);
+  });
+
+  it('swaps only what came through the gate', () => {
+    expect(into('swapping')).toEqual(['waiting']);
+    expect(into('waiting')).toEqual(['staging']);
+    expect(into('staging')).toEqual(['verifying']);
+    expect(into('verifying')).toEqual(['downloading']);
+  });
+
+  it('commits only what was probed, and judges only what was rolled back', () => {
+    expect(into('committed')).toEqual(['probing']);
+    expect(into('rolledBack')).toEqual(['idle', 'rollingBack']);
+  });
+
+  it('ends every failure before the swap in idle', () => {
+    for (const state of ['checking', 'downloading', 'verifying', 'staging', 'waiting'])
+      expect(
+        edges.filter(({ from, event }) => from === state && event.includes('error')).flatMap(({ to }) => to),
+      ).toEqual(['idle']);
+  });
+
+  it('takes no event but those of its services between start-up and the end of an attempt', () => {
+    const told = edges.filter(({ event }) => !event.startsWith('xstate.')).map(({ from }) => from);
+    expect([...new Set(told)]).toEqual(['idle', 'failed']);
+  });
+});
+
+describe.each<[string, AnyStateMachine]>([
+  ['update', updateMachine],
+  ['workload', workloadMachine],
+])('every state of the %s machine', (_, machine) => {
+  it.each(statesOf(machine).map((state) => [state.key, state] as const))(
+    '%s says what it is for',
+    (_name, state) => {
+      expect(state.description).toMatch(/^[A-Z].{10,}\.$/s);
+    },
+  );
+
+  it('can fail in every service, or has no service that can', () => {
+    for (const state of statesOf(machine))
+      for (const { id, src } of state.invoke)
+        if (src !== 'backOff')
+          expect(state.transitions.has(`xstate.error.actor.${id}`), `${state.key} ${id}`).toBe(true);
+  });
+});
+
+describe('purity', () => {
+  const folder = join(import.meta.dirname, '../../src/machines');
+
+  it('imports only xstate and types', async () => {
+    const files = (await readdir(folder)).filter((name) => name.endsWith('.ts'));
+    expect(files).toContain('update.machine.ts');
+    for (const file of files) {
+      const source = await readFile(join(folder, file), 'utf8');
+      const imports = [...source.matchAll(/^import (type )?[^;]*? from '([^']+)';$/gm)];
+      expect(imports, file).toHaveLength([...source.matchAll(/\bimport\b/g)].length);
+      for (const [line, typeOnly, from] of imports) {
+        const ours = from === './undeclared.ts';
+        expect(typeOnly !== undefined || from === 'xstate' || ours, `${file}: ${line}`).toBe(true);
+      }
+    }
+  });
+
+  it('reads no clock and does nothing by itself', async () => {
+    for (const file of await readdir(folder)) {
+      const source = await readFile(join(folder, file), 'utf8');
+      expect(source, file).not.toMatch(
+        /Date\.now|new Date\(\)|Math\.random|performance|setTimeout|setInterval|console\.|process\./,
+      );
+    }
+  });
+});

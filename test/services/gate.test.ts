@@ -1,0 +1,149 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { UpdateError } from '../../src/errors.ts';
+import { gate } from '../../src/services/gate.ts';
+import type { Passed } from '../../src/steps.ts';
+import type { Offer, VersionRef } from '../../src/types.ts';
+import { refusal } from '../fixtures/refusal.ts';
+import { attempt, OFFER } from '../machines/values.ts';
+import { serve, signedHead, trustingRig } from './head-fixture.ts';
+import { damage, install, NEVER, NOW, type Rig } from './rig.ts';
+
+let rig: Rig;
+let from: VersionRef;
+let to: Extract<VersionRef, { origin: 'store' }>;
+beforeEach(async () => {
+  rig = await trustingRig();
+  from = install(rig, '1.0.0');
+  to = install(rig, '1.1.0', null);
+  await rig.store.activate(from);
+  await serve(rig, { version: '1.1.0' });
+});
+
+const pass = (offer: Offer = OFFER, signal = NEVER): Promise<Passed> =>
+  gate(rig)({ attempt: attempt(), offer, release: { version: to.version, digest: to.digest } }, signal);
+const LOCAL: Offer = { source: { kind: 'file', path: '/x' }, release: null, channel: null };
+const quarantineIt = (): Promise<void> =>
+  rig.quarantine.add({
+    digest: to.digest,
+    version: to.version,
+    at: NOW,
+    attempt: 'a',
+    reason: { code: 'PROBE_TIMEOUT', message: 'HTTP 500' },
+    evidence: [],
+  });
+
+describe('an open gate', () => {
+  it('lets the update go on, says what is swapped, and is held', async () => {
+    expect(await pass()).toEqual({ go: true, plan: { from, to } });
+    expect(rig.gate.plans).toEqual([{ from, to }]);
+    expect([...rig.gate.held]).toEqual(['a-1']);
+  });
+
+  it('asks no feed about a local bundle', async () => {
+    expect(await pass(LOCAL)).toMatchObject({ go: true });
+    expect(rig.feed.requests).toEqual([]);
+  });
+
+  it.each(['FEED_UNREACHABLE', 'FEED_STALLED', 'FEED_REFUSED'] as const)(
+    'warns of %s, and goes on',
+    async (code) => {
+      rig.feed.fault = new UpdateError(code, 'the feed is away');
+      expect(await pass()).toMatchObject({ go: true });
+      expect(rig.reporter.warnings()).toEqual([{ code, message: 'the feed is away' }]);
+    },
+  );
+
+  it('warns of a lagging mirror, and goes on', async () => {
+    await rig.heads.write('stable', await signedHead({ version: '1.1.0', seq: 5 }));
+    expect(await pass()).toMatchObject({ go: true });
+    expect(rig.reporter.warnings()).toMatchObject([{ code: 'HEAD_STALE' }]);
+  });
+});
+
+describe('what changed while the update waited', () => {
+  it.each<[string, string, () => Promise<unknown>]>([
+    ['a newer release', 'SUPERSEDED', () => serve(rig, { version: '1.2.0', seq: 2 })],
+    ['a block', 'VERSION_BLOCKED', () => serve(rig, { version: '1.1.0', seq: 2, blocked: ['1.1.0'] })],
+    [
+      'a higher floor',
+      'VERSION_TOO_LOW',
+      () => serve(rig, { version: '1.1.0', seq: 2, min_version: '1.1.1' }),
+    ],
+    ['a quarantine', 'RELEASE_QUARANTINED', quarantineIt],
+    ['a version above it that runs now', 'VERSION_TOO_LOW', () => rig.store.activate(install(rig, '1.3.0'))],
+  ])('%s puts it off with %s, and gives the gate back', async (_, code, change) => {
+    rig.gate.meanwhile = async () => {
+      await change();
+    };
+    expect(await pass()).toMatchObject({ go: false, error: { code } });
+    expect(rig.gate.held.size).toBe(0);
+  });
+
+  it('says what superseded it', async () => {
+    await serve(rig, { version: '1.2.0' });
+    expect(await pass()).toEqual({
+      go: false,
+      error: { code: 'SUPERSEDED', message: '1.2.0 appeared on stable while 1.1.0 waited' },
+    });
+  });
+
+  it.each<[string, string, () => unknown]>([
+    [
+      'a damaged file',
+      'VERSION_DAMAGED',
+      () => {
+        damage(rig, '1.1.0');
+      },
+    ],
+    ['a version that is gone', 'VERSION_NOT_FOUND', () => rig.store.versions.delete('1.1.0')],
+    [
+      'a head by a wrong key',
+      'JWS_KEY_NOT_ALLOWED',
+      async () => rig.feed.files.set('stable.jws', await signedHead({}, 'edge')),
+    ],
+    [
+      'two heads with one number',
+      'HEAD_EQUIVOCATION',
+      async () => rig.heads.write('stable', await signedHead({ version: '1.1.0', jti: 'two' })),
+    ],
+    [
+      'an expired head',
+      'HEAD_EXPIRED',
+      () => serve(rig, { version: '1.1.0', exp: NOW / 1000, iat: NOW / 1000 - 9, nbf: NOW / 1000 - 9 }),
+    ],
+  ])('%s ends it with %s, and gives the gate back', async (_, code, change) => {
+    rig.gate.meanwhile = async () => {
+      await change();
+    };
+    expect(await refusal(pass())).toBe(code);
+    expect(rig.gate.held.size).toBe(0);
+  });
+
+  it('looks at the head again: the accepted head is kept for later', async () => {
+    const bytes = await serve(rig, { version: '1.1.0', seq: 9 });
+    await pass();
+    expect(await rig.heads.read('stable')).toEqual(bytes);
+  });
+});
+
+describe('a closed gate', () => {
+  it('puts the update off before anything else is looked at', async () => {
+    rig.gate.closed = new UpdateError('GATE_CLOSED', 'outside the window');
+    expect(await refusal(pass())).toBe('GATE_CLOSED');
+    expect(rig.feed.requests).toEqual([]);
+    expect(rig.gate.held.size).toBe(0);
+  });
+
+  it('passes on the signal', async () => {
+    expect(await refusal(pass(OFFER, AbortSignal.abort()))).toBe('CANCELLED');
+  });
+
+  it('is given back when the signal fires behind it', async () => {
+    const ended = new AbortController();
+    rig.gate.meanwhile = () => {
+      ended.abort();
+    };
+    expect(await refusal(pass(OFFER, ended.signal))).toBe('CANCELLED');
+    expect(rig.gate.held.size).toBe(0);
+  });
+});

@@ -1,0 +1,302 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { UpdateError } from '../../src/errors.ts';
+import { recover } from '../../src/services/recover.ts';
+import type { AttemptFacts } from '../../src/services/ports.ts';
+import type { Recovered } from '../../src/steps.ts';
+import type { StateName, VersionRef } from '../../src/types.ts';
+import { refusal } from '../fixtures/refusal.ts';
+import { attempt, ended, RECORD } from '../machines/values.ts';
+import { createRig, damage, install, manifestFor, NEVER, type Rig } from './rig.ts';
+
+let rig: Rig;
+let from: VersionRef;
+let to: Extract<VersionRef, { origin: 'store' }>;
+beforeEach(async () => {
+  rig = createRig();
+  from = install(rig, '1.0.0');
+  to = install(rig, '1.1.0', null);
+  await rig.store.activate(from);
+  rig.calls.length = 0;
+});
+const run = (signal = NEVER): Promise<Recovered> => recover(rig)(null, signal);
+const flying = (state: StateName, facts: AttemptFacts = {}): Promise<void> =>
+  rig.journal.enter(attempt(), state, facts);
+const swapped = (state: StateName, facts: AttemptFacts = {}): Promise<void> =>
+  flying(state, { plan: { from, to }, digest: to.digest, version: to.version, ...facts });
+const runs = (): string | undefined => rig.workload.running?.target.ref.version;
+/** An attempt for the same release that was interrupted before. */
+const interruptedBefore = async (): Promise<void> => {
+  const earlier = attempt({ id: 'a-0' });
+  await rig.journal.enter(earlier, 'probing', { plan: { from, to }, digest: to.digest });
+  await rig.journal.close(
+    ended({
+      attempt: earlier,
+      outcome: 'rolledBack',
+      stage: 'rolledBack',
+      error: { code: 'ATTEMPT_INTERRUPTED', message: 'x' },
+      from,
+      to,
+    }),
+  );
+};
+
+describe('with nothing under way', () => {
+  it('starts what is current', async () => {
+    expect(await run()).toEqual({ next: 'idle', ended: null, watch: null, paused: null });
+    expect(rig.calls).toEqual(['endSurvivor', 'start 1.0.0']);
+  });
+
+  it('starts the program that was there before any update on a new host', async () => {
+    const fresh = createRig();
+    expect(await recover(fresh)(null, NEVER)).toEqual({
+      next: 'idle',
+      ended: null,
+      watch: null,
+      paused: null,
+    });
+    expect(fresh.workload.running?.target).toEqual({ ref: fresh.store.baseline, entry: '/opt/sidecar' });
+  });
+
+  it('ends what an earlier daemon left running before anything is started', async () => {
+    rig.workload.survivor = { pid: 7, version: '1.0.0' };
+    await run();
+    expect(rig.calls[0]).toBe('endSurvivor');
+    expect(rig.workload.survivor).toBeNull();
+  });
+
+  it('goes on watching a fresh commit', async () => {
+    const fresh = install(rig, '1.1.0', { previous: from, watched: false });
+    await rig.store.activate(fresh);
+    expect(await run()).toMatchObject({ next: 'idle', watch: { version: fresh, previous: from } });
+  });
+
+  it('probes a version that is current though nothing says that it was ever healthy', async () => {
+    await rig.store.activate(to);
+    const recovered = await run();
+    expect(recovered).toEqual({
+      next: 'probing',
+      attempt: { id: 'id-1', trigger: 'recovery', mode: 'apply' },
+      plan: { from, to },
+      pid: rig.workload.running?.pid,
+      watch: null,
+    });
+    expect(runs()).toBe('1.1.0');
+  });
+
+  it('would go back from such a version to the baseline when nothing else was committed', async () => {
+    rig.store.versions.delete('1.0.0');
+    await rig.store.activate(to);
+    expect(await run()).toMatchObject({ next: 'probing', plan: { from: rig.store.baseline, to } });
+  });
+
+  it('falls back from a damaged current version to the newest whole one, and points there', async () => {
+    const damaged = install(rig, '1.1.0');
+    await rig.store.activate(damaged);
+    damage(rig, '1.1.0');
+    expect(await run()).toMatchObject({ next: 'idle' });
+    expect(runs()).toBe('1.0.0');
+    expect(await rig.store.current()).toEqual(from);
+    expect(rig.reporter.warnings()).toMatchObject([{ code: 'VERSION_DAMAGED' }]);
+  });
+
+  it('falls back to the baseline when no version is whole', async () => {
+    damage(rig, '1.0.0');
+    await run();
+    expect(runs()).toBe('0.9.0');
+    expect(await rig.store.current()).toEqual(rig.store.baseline);
+  });
+
+  it('comes up though the workload cannot be started at once: the supervisor tries again', async () => {
+    rig.workload.startFault = new UpdateError('WORKLOAD_START_FAILED', 'no such file');
+    expect(await run()).toMatchObject({ next: 'idle' });
+    expect(rig.reporter.warnings()).toEqual([{ code: 'WORKLOAD_START_FAILED', message: 'no such file' }]);
+  });
+
+  it('does not probe what could not be started', async () => {
+    await rig.store.activate(to);
+    rig.workload.startFault = new UpdateError('WORKLOAD_START_FAILED', 'no such file');
+    expect(await run()).toMatchObject({ next: 'idle' });
+  });
+
+  it('removes what was half unpacked, and keeps what was downloaded', async () => {
+    rig.downloads.files.set('x.jws', Buffer.from('part'));
+    rig.downloads.folders.set('unpacked', new Map());
+    await run();
+    expect([...rig.downloads.files.keys()]).toEqual(['x.jws']);
+    expect(rig.downloads.folders.size).toBe(0);
+  });
+
+  it('lets the store remove what an interrupted stage left', async () => {
+    let tidied = 0;
+    rig.store.tidy = async () => void (tidied += 1);
+    await run();
+    expect(tidied).toBe(1);
+  });
+});
+
+describe('an attempt that was interrupted before the swap', () => {
+  it.each<StateName>(['checking', 'downloading', 'verifying', 'staging', 'waiting'])(
+    'in %s is ended, and what runs is left alone',
+    async (state) => {
+      await flying(state, { digest: to.digest, version: to.version });
+      const message = `the daemon or the host stopped in ${state}`;
+      expect(await run()).toEqual({
+        next: 'idle',
+        ended: ended({ reason: message, error: { code: 'ATTEMPT_INTERRUPTED', message }, stage: state }),
+        watch: null,
+        paused: null,
+      });
+      expect(runs()).toBe('1.0.0');
+    },
+  );
+
+  it('does not count as an interruption of the release', async () => {
+    await flying('staging', { digest: to.digest });
+    const recovered = await run();
+    if (recovered.next === 'idle' && recovered.ended !== null)
+      await rig.journal.close({ ...recovered.ended, outcome: 'interrupted' });
+    await swapped('probing');
+    expect(await run()).toMatchObject({ next: 'rollingBack' });
+  });
+});
+
+describe('an attempt that was interrupted from the swap on', () => {
+  it.each<StateName>(['swapping', 'probing'])(
+    'in %s goes back, and is the first interruption',
+    async (state) => {
+      await swapped(state);
+      await rig.store.activate(to);
+      const message = `the daemon or the host stopped in ${state}`;
+      expect(await run()).toEqual({
+        next: 'rollingBack',
+        attempt: attempt(),
+        plan: { from, to },
+        verdict: {
+          error: { code: 'ATTEMPT_INTERRUPTED', message },
+          evidence: [message, 'interruption 1 of this release'],
+          interruptions: 1,
+        },
+        watch: null,
+      });
+      expect(rig.calls).toEqual(['activate 1.1.0', 'endSurvivor']);
+    },
+  );
+
+  it('is the second interruption when the release was interrupted before', async () => {
+    await interruptedBefore();
+    await swapped('probing');
+    expect(await run()).toMatchObject({ next: 'rollingBack', verdict: { interruptions: 2 } });
+  });
+
+  it.each<StateName>(['rollingBack', 'rolledBack', 'failed'])(
+    'in %s goes back for the reason that it had',
+    async (state) => {
+      await swapped(state, { error: RECORD, interruptions: 0 });
+      expect(await run()).toMatchObject({
+        next: 'rollingBack',
+        verdict: { error: RECORD, evidence: [], interruptions: 0 },
+      });
+    },
+  );
+
+  it('keeps the number of interruptions over another one', async () => {
+    await swapped('rollingBack', { error: { code: 'ATTEMPT_INTERRUPTED', message: 'x' }, interruptions: 2 });
+    expect(await run()).toMatchObject({
+      verdict: { error: { code: 'ATTEMPT_INTERRUPTED' }, interruptions: 2 },
+    });
+  });
+
+  it('goes on watching the version that it goes back to', async () => {
+    from = install(rig, '1.0.0', { watched: false, previous: rig.store.baseline });
+    await swapped('probing');
+    expect(await run()).toMatchObject({
+      next: 'rollingBack',
+      watch: { version: from, previous: rig.store.baseline },
+    });
+  });
+
+  it('after its commit is started again and shows its health again', async () => {
+    await swapped('committed');
+    await rig.store.activate(to);
+    expect(await run()).toEqual({
+      next: 'probing',
+      attempt: attempt(),
+      plan: { from, to },
+      pid: rig.workload.running?.pid,
+      watch: null,
+    });
+    expect(runs()).toBe('1.1.0');
+  });
+});
+
+describe('an orderly stop in probing', () => {
+  beforeEach(async () => {
+    await swapped('probing');
+    await rig.journal.suspend();
+    await rig.store.activate(to);
+    rig.calls.length = 0;
+  });
+
+  it('goes on probing', async () => {
+    expect(await run()).toMatchObject({
+      next: 'probing',
+      attempt: attempt(),
+      plan: { from, to },
+      pid: expect.any(Number),
+    });
+    expect(rig.calls).toEqual(['endSurvivor', 'start 1.1.0']);
+  });
+
+  it('goes back when the new version is damaged now, without starting it', async () => {
+    damage(rig, '1.1.0');
+    expect(await run()).toMatchObject({
+      next: 'rollingBack',
+      verdict: { evidence: [expect.stringContaining('in good order'), expect.anything()] },
+    });
+    expect(rig.calls).toEqual(['endSurvivor']);
+  });
+
+  it('goes back when the new version cannot be started', async () => {
+    rig.workload.startFault = new UpdateError('WORKLOAD_START_FAILED', 'no such file');
+    expect(await run()).toMatchObject({ next: 'rollingBack' });
+  });
+});
+
+describe('what recovery cannot do', () => {
+  it.each<[string, () => void]>([
+    [
+      'end a survivor',
+      () => {
+        rig.workload.endSurvivor = () => Promise.reject(new UpdateError('WORKLOAD_STOP_FAILED', 'x'));
+      },
+    ],
+    [
+      'read the store',
+      () => {
+        rig.store.list = () => Promise.reject(new UpdateError('WORKLOAD_STOP_FAILED', 'x'));
+      },
+    ],
+    [
+      'point to what it starts',
+      () => {
+        damage(rig, '1.0.0');
+        rig.store.activate = () => Promise.reject(new UpdateError('WORKLOAD_STOP_FAILED', 'x'));
+      },
+    ],
+  ])('is passed on: %s', async (_, fail) => {
+    fail();
+    expect(await refusal(run())).toBe('WORKLOAD_STOP_FAILED');
+    expect(runs()).toBeUndefined();
+  });
+
+  it('is passed on: the signal', async () => {
+    expect(await refusal(run(AbortSignal.abort()))).toBe('CANCELLED');
+  });
+});
+
+it('can be run again', async () => {
+  await swapped('probing');
+  const first = await run();
+  expect(await run()).toEqual(first);
+  expect(manifestFor('1.1.0').digest).toBe(to.digest);
+});

@@ -1,0 +1,162 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { TrustSet } from '../../src/bundle/trust.ts';
+import { UpdateError } from '../../src/errors.ts';
+import { schedule } from '../../src/services/schedule.ts';
+import type { Ports } from '../../src/services/ports.ts';
+import type { Steps } from '../../src/steps.ts';
+import type { Attempt } from '../../src/types.ts';
+import { refusal } from '../fixtures/refusal.ts';
+import { testKeys } from '../fixtures/keys.ts';
+import { attempt, ended, RECORD, WATCH } from '../machines/values.ts';
+import { createRig, NEVER, NOW, SETTINGS, type Rig } from './rig.ts';
+
+type Input = Steps['schedule']['input'];
+const NOTHING: Input = { ended: null, paused: null, watch: null };
+const HOUR = SETTINGS.checkIntervalMs;
+
+let trust: TrustSet;
+beforeAll(async () => {
+  ({ trust } = await testKeys());
+});
+const rigWith = (...random: number[]): Rig => createRig({ host: { trust }, random });
+const run = (
+  ports: Ports,
+  input: Partial<Input> = {},
+  settings: Partial<typeof SETTINGS> = {},
+  signal = NEVER,
+): Promise<Attempt> => schedule(ports, { ...SETTINGS, ...settings })({ ...NOTHING, ...input }, signal);
+
+/** When the attempt comes, ms from now. */
+async function due(
+  rig: Rig,
+  input: Partial<Input> = {},
+  settings: Partial<typeof SETTINGS> = {},
+): Promise<number> {
+  let at = -1;
+  const waiting = run(rig, input, settings).then((next) => {
+    at = rig.clock.now() - NOW;
+    return next;
+  });
+  await rig.clock.advance(2 * HOUR);
+  expect(await waiting).toEqual({ id: 'id-1', trigger: 'schedule', mode: 'apply' });
+  expect(rig.reporter.of('nextCheck')).toEqual([
+    { kind: 'nextCheck', at: NOW + at, why: expect.stringMatching(/^every /) },
+  ]);
+  return at;
+}
+
+describe('the next check', () => {
+  it.each([
+    [0, 0],
+    [0.25, 15_000],
+    [0.75, 45_000],
+  ])('comes within a minute of the start (%f → %i ms)', async (random, ms) => {
+    expect(await due(rigWith(random))).toBe(ms);
+  });
+
+  it('comes within the interval of the start where that is shorter', async () => {
+    expect(await due(rigWith(0.5), {}, { checkIntervalMs: 10_000 })).toBe(5_000);
+  });
+
+  it.each([
+    [0, 0.9 * HOUR],
+    [0.5, HOUR],
+    [0.75, 1.05 * HOUR],
+  ])('comes about an interval after an attempt (%f → %f ms)', async (random, ms) => {
+    expect(await due(rigWith(random), { ended: ended() })).toBeCloseTo(ms, 3);
+  });
+
+  it('comes exactly at the interval without jitter', async () => {
+    expect(await due(rigWith(0.9), { ended: ended() }, { jitter: 0 })).toBe(HOUR);
+  });
+
+  it('ends with the signal', async () => {
+    const rig = rigWith(0.5);
+    const left = new AbortController();
+    const waiting = refusal(run(rig, {}, {}, left.signal));
+    await rig.clock.advance(1_000);
+    left.abort();
+    expect(await waiting).toBe('CANCELLED');
+    expect(rig.clock.sleeping).toBe(0);
+  });
+});
+
+describe('no check by itself', () => {
+  it.each<[string, string, (rig: Rig) => Ports, Partial<Input>, Partial<typeof SETTINGS>]>([
+    [
+      'when switched off',
+      'CORESDK_UPDATE_DISABLED is set',
+      (rig) => rig,
+      {},
+      { disabled: 'CORESDK_UPDATE_DISABLED is set' },
+    ],
+    ['on manual', 'the manual channel never checks by itself', (rig) => rig, {}, { channel: 'manual' }],
+    [
+      'without keys',
+      'this program was built without public keys',
+      (rig) => ({ ...rig, host: { ...rig.host, trust: { ...trust, keys: new Map() } } }),
+      {},
+      {},
+    ],
+    ['without a feed', 'no feed is configured (update.feed_url)', (rig) => ({ ...rig, feed: null }), {}, {}],
+    ['while paused', `automatic updates are paused: ${RECORD.message}`, (rig) => rig, { paused: RECORD }, {}],
+    [
+      'while a commit is watched',
+      '1.1.0 is still watched; the next check is set after that',
+      (rig) => rig,
+      { watch: WATCH },
+      {},
+    ],
+  ])('%s, and it says why', async (_, why, change, input, settings) => {
+    const rig = rigWith(0.5);
+    const left = new AbortController();
+    const waiting = refusal(run(change(rig), input, settings, left.signal));
+    await rig.clock.advance(30 * 24 * HOUR);
+    expect(rig.reporter.reports).toEqual([{ kind: 'nextCheck', at: null, why }]);
+    left.abort();
+    expect(await waiting).toBe('CANCELLED');
+  });
+});
+
+describe('the attempt that ended', () => {
+  const closing = async (rig: Rig, input: Partial<Input>): Promise<void> => {
+    const left = new AbortController();
+    const waiting = refusal(run(rig, input, {}, left.signal));
+    await rig.clock.advance(0);
+    left.abort();
+    await waiting;
+  };
+
+  it('is closed in the journal', async () => {
+    const rig = rigWith(0.5);
+    await rig.journal.enter(attempt(), 'downloading', {});
+    await closing(rig, { ended: ended() });
+    expect(await rig.journal.inFlight()).toBeNull();
+    expect(await rig.journal.history(1)).toMatchObject([{ id: 'a-1', outcome: 'interrupted', endedAt: NOW }]);
+  });
+
+  it('is closed though no check is due', async () => {
+    const rig = rigWith(0.5);
+    await rig.journal.enter(attempt(), 'downloading', {});
+    await closing(rig, { ended: ended(), paused: RECORD });
+    expect(await rig.journal.inFlight()).toBeNull();
+  });
+
+  it('stays open while its quarantine is owed, so that the next start tries that again', async () => {
+    const rig = rigWith(0.5);
+    await rig.journal.enter(attempt(), 'rolledBack', {});
+    await closing(rig, {
+      ended: ended({ outcome: 'rolledBack' }),
+      paused: { code: 'QUARANTINE_FAILED', message: 'full' },
+    });
+    expect(await rig.journal.inFlight()).toMatchObject({ state: 'rolledBack' });
+  });
+
+  it('is no reason to stop when it cannot be closed', async () => {
+    const rig = rigWith(0.5);
+    rig.journal.close = () => Promise.reject(new UpdateError('JOURNAL_WRITE_FAILED', 'read-only'));
+    await closing(rig, { ended: ended() });
+    expect(rig.reporter.warnings()).toEqual([{ code: 'JOURNAL_WRITE_FAILED', message: 'read-only' }]);
+    expect(rig.reporter.of('nextCheck')).toHaveLength(1);
+  });
+});

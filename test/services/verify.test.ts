@@ -1,0 +1,324 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { verify } from '../../src/services/verify.ts';
+import { UpdateError } from '../../src/errors.ts';
+import type { Downloaded, FeedChannel, Offer, Platform, Verified } from '../../src/types.ts';
+import { archive, forge, manifestOf, membersOf, packed, type Packed } from '../fixtures/forge.ts';
+import { refusal } from '../fixtures/refusal.ts';
+import { makeRelease } from '../fixtures/release.ts';
+import { attempt, digestOf } from '../machines/values.ts';
+import { signedHead, trustingRig } from './head-fixture.ts';
+import { DAY_MS, install, NEVER, NOW, type Rig } from './rig.ts';
+
+interface Bundle {
+  readonly bytes: Buffer;
+  readonly version: string;
+  readonly digest: string;
+}
+
+const LINUX: Platform = { os: 'linux', arch: 'x64' };
+const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** A right bundle, by the publisher's own tool. */
+async function bundle(options: Partial<Parameters<typeof makeRelease>[0]> = {}): Promise<Bundle> {
+  const { path, digest, manifest } = await makeRelease({ version: '1.1.0', platform: LINUX, ...options });
+  return { bytes: await readFile(path), digest, version: manifest.version };
+}
+
+/** A bundle that is signed, and wrong inside. */
+async function crafted(
+  files: readonly Packed[],
+  manifest = manifestOf(files, { version: '1.1.0' }),
+): Promise<Bundle> {
+  return {
+    bytes: await forge({ purpose: 'bundle', payload: await archive(membersOf(files, manifest)) }),
+    version: '1.1.0',
+    digest: digestOf('a'),
+  };
+}
+
+const FILE = 'x.jws';
+/** Puts a bundle into `downloads/` as `download` does. */
+function bring(rig: Rig, { bytes }: Pick<Bundle, 'bytes'>): Downloaded {
+  rig.downloads.files.set(FILE, bytes);
+  return { file: FILE, size: bytes.length, sha256: sha(bytes) };
+}
+const offered = ({ bytes, version, digest }: Bundle, channel: FeedChannel = 'stable'): Offer => ({
+  source: { kind: 'feed', path: 'bundles/x.jws', size: bytes.length, sha256: sha(bytes) },
+  release: { version, digest },
+  channel,
+});
+const LOCAL: Offer = { source: { kind: 'file', path: '/media/x.jws' }, release: null, channel: null };
+
+const judge = (rig: Rig, it: Bundle, offer: Offer = offered(it), signal = NEVER): Promise<Verified> =>
+  verify(rig)({ attempt: attempt(), offer, downloaded: bring(rig, it) }, signal);
+
+let right: Bundle;
+let airgap: Bundle;
+beforeAll(async () => {
+  right = await bundle();
+  airgap = await bundle({ audience: 'airgap' });
+});
+let rig: Rig;
+beforeEach(async () => {
+  rig = await trustingRig();
+  await rig.store.activate(install(rig, '1.0.0'));
+});
+
+const flipped = (it: Bundle, at: number): Bundle => {
+  const bytes = Buffer.from(it.bytes);
+  bytes[at] = bytes[at] === 0x41 ? 0x42 : 0x41;
+  return { ...it, bytes };
+};
+
+describe('a right bundle', () => {
+  it('is unpacked beside, and says what it is', async () => {
+    const verified = await judge(rig, right);
+    expect(verified).toMatchObject({
+      release: { version: '1.1.0', digest: right.digest },
+      manifest: { version: '1.1.0', entrypoint: 'bin/sidecar' },
+      unpacked: 'unpacked',
+    });
+    expect(rig.host.trust.keys.get(verified.kid)).toMatchObject({ use: 'bundle', alg: 'RS256' });
+    expect(rig.downloads.folders.get('unpacked')?.get('bin/sidecar')?.mode).toBe(0o755);
+  });
+
+  it('is for edge as well as for stable', async () => {
+    expect(await judge(rig, right, offered(right, 'edge'))).toMatchObject({ unpacked: 'unpacked' });
+  });
+
+  it('is not unpacked when this very release runs already', async () => {
+    await rig.store.stage('unpacked', (await judge(rig, right)).manifest, right.digest, NEVER);
+    await rig.store.activate({ origin: 'store', version: '1.1.0', digest: right.digest });
+    expect(await judge(rig, right)).toMatchObject({ release: { version: '1.1.0' }, unpacked: null });
+    expect(rig.downloads.folders.size).toBe(0);
+  });
+
+  it('comes from a file when it is for air-gapped hosts', async () => {
+    expect(await judge(rig, airgap, LOCAL)).toMatchObject({
+      release: { digest: airgap.digest },
+      unpacked: 'unpacked',
+    });
+  });
+
+  it.each(['stable', 'edge'] as const)(
+    'comes from a file when the stored %s head names it',
+    async (channel) => {
+      const target = {
+        ...LINUX,
+        release_digest: right.digest,
+        bundles: [{ path: 'x', size: 1, sha256: sha(right.bytes) }],
+      };
+      await rig.heads.write(channel, await signedHead({ targets: [target], version: '1.1.0' }, channel));
+      expect(await judge(rig, right, LOCAL)).toMatchObject({ unpacked: 'unpacked' });
+    },
+  );
+});
+
+describe('the order', () => {
+  it('judges the signature before anything in the payload', async () => {
+    const broken = await crafted(
+      [packed('run', Buffer.from('x'), { sha256: digestOf('0') })],
+      Buffer.from('{'),
+    );
+    expect(await refusal(judge(rig, broken))).toBe('JSON_INVALID');
+    expect(await refusal(judge(rig, flipped(broken, broken.bytes.length - 10)))).toBe(
+      'JWS_SIGNATURE_INVALID',
+    );
+  });
+
+  it('judges the signature before the sum that the head names', async () => {
+    expect(await refusal(judge(rig, flipped(right, 2000), offered(right)))).toBe('JWS_SIGNATURE_INVALID');
+    expect(await refusal(judge(rig, right, offered(airgap)))).toBe('BUNDLE_CHECKSUM_MISMATCH');
+  });
+
+  it('judges whom it is for before the manifest is read', async () => {
+    const broken = await forge({
+      purpose: 'airgap',
+      payload: await archive(membersOf([packed('run', Buffer.from('x'))], Buffer.from('{'))),
+    });
+    const it_ = { bytes: broken, version: '1.1.0', digest: digestOf('a') };
+    expect(await refusal(judge(rig, it_))).toBe('WRONG_AUDIENCE');
+    expect(await refusal(judge(rig, it_, LOCAL))).toBe('JSON_INVALID');
+  });
+
+  it('judges the manifest before any file is unpacked', async () => {
+    const broken = await bundle({
+      version: '0.9.5',
+      files: [{ path: 'bin/sidecar', source: Buffer.from('x'), mode: 0o755 }],
+    });
+    expect(await refusal(judge(rig, broken))).toBe('VERSION_TOO_LOW');
+    expect(rig.downloads.folders.size).toBe(0);
+  });
+
+  it('leaves nothing unpacked of a bundle with one wrong file', async () => {
+    const files = [
+      packed('run', Buffer.from('right')),
+      packed('lib', Buffer.from('wrong'), { sha256: digestOf('0') }),
+    ];
+    const it_ = await crafted(files);
+    expect(await refusal(judge(rig, it_, { ...offered(it_), release: null }))).toBe(
+      'BUNDLE_CHECKSUM_MISMATCH',
+    );
+    expect(rig.downloads.folders.size).toBe(0);
+    expect(rig.store.versions.has('1.1.0')).toBe(false);
+  });
+});
+
+describe('what is refused', () => {
+  it('is an airgap bundle from a feed, whatever the head says', async () => {
+    await expect(judge(rig, airgap)).rejects.toMatchObject({
+      code: 'WRONG_AUDIENCE',
+      message: 'expected a bundle for stable, found one for airgap',
+    });
+  });
+
+  it('is a feed’s bundle from a file that no head names', async () => {
+    expect(await refusal(judge(rig, right, LOCAL))).toBe('BUNDLE_NOT_NAMED');
+  });
+
+  it('is a feed’s bundle from a file that only an expired head names', async () => {
+    const target = {
+      ...LINUX,
+      release_digest: right.digest,
+      bundles: [{ path: 'x', size: 1, sha256: sha(right.bytes) }],
+    };
+    await rig.heads.write('stable', await signedHead({ targets: [target] }, 'stable', NOW - 30 * DAY_MS));
+    expect(await refusal(judge(rig, right, LOCAL))).toBe('BUNDLE_NOT_NAMED');
+  });
+
+  it('is another product', async () => {
+    expect(await refusal(judge(rig, await bundle({ product: 'other' })))).toBe('WRONG_PRODUCT');
+  });
+
+  it.each<[string, Platform]>([
+    ['another machine', { os: 'linux', arch: 'arm64' }],
+    ['another system', { os: 'darwin', arch: 'x64' }],
+    ['another C library', { os: 'linux', arch: 'x64', libc: 'musl' }],
+  ])('is a bundle for %s', async (_, platform) => {
+    expect(await refusal(judge(rig, await bundle({ platform })))).toBe('WRONG_PLATFORM');
+  });
+
+  it('is a release that needs a newer updater', async () => {
+    const picky = await bundle({ minUpdater: '1.0.1' });
+    expect(await refusal(judge(rig, picky))).toBe('UPDATER_TOO_OLD');
+    const newer = await trustingRig({ host: { updaterVersion: '1.0.1' } });
+    expect(await judge(newer, picky)).toMatchObject({ unpacked: 'unpacked' });
+  });
+
+  it.each(['1.0.0', '0.9.9'])('is %s while 1.0.0 runs', async (version) => {
+    expect(await refusal(judge(rig, await bundle({ version, audience: 'airgap' }), LOCAL))).toBe(
+      'VERSION_TOO_LOW',
+    );
+  });
+
+  it('is a version that a stored head blocks, or that is under its floor, from a file too', async () => {
+    await rig.heads.write('stable', await signedHead({ blocked: ['1.1.0'], version: '1.2.0' }));
+    expect(await refusal(judge(rig, airgap, LOCAL))).toBe('VERSION_BLOCKED');
+    await rig.heads.write('stable', await signedHead({ min_version: '1.1.1', version: '1.2.0', seq: 2 }));
+    expect(await refusal(judge(rig, airgap, LOCAL))).toBe('VERSION_TOO_LOW');
+  });
+
+  it('is a release that failed here', async () => {
+    const reason = { code: 'PROBE_TIMEOUT', message: 'HTTP 500' } as const;
+    await rig.quarantine.add({
+      digest: airgap.digest,
+      version: '1.1.0',
+      at: NOW,
+      attempt: 'a',
+      reason,
+      evidence: [],
+    });
+    expect(await refusal(judge(rig, airgap, LOCAL))).toBe('RELEASE_QUARANTINED');
+  });
+
+  it.each([
+    ['another release digest', { version: '1.1.0', digest: digestOf('f') }],
+    ['another version', { version: '1.1.1', digest: '' }],
+  ])('is a bundle that is not the head’s release: %s', async (_, named) => {
+    const release = { version: named.version, digest: named.digest === '' ? right.digest : named.digest };
+    expect(await refusal(judge(rig, right, { ...offered(right), release }))).toBe('BUNDLE_NOT_NAMED');
+  });
+});
+
+describe('what is done with refused bytes', () => {
+  it('they are deleted and remembered', async () => {
+    const bad = flipped(right, 2000);
+    await refusal(judge(rig, bad));
+    expect(rig.downloads.files.size).toBe(0);
+    expect(await rig.journal.refusal(sha(bad.bytes))).toMatchObject({
+      code: 'JWS_SIGNATURE_INVALID',
+      count: 1,
+    });
+  });
+
+  it('they are remembered by the name that the head has for them, or the next check would fetch them at once', async () => {
+    await refusal(judge(rig, flipped(right, 2000), offered(right)));
+    await refusal(judge(rig, flipped(right, 2000), offered(right)));
+    expect(await rig.journal.refusal(sha(right.bytes))).toMatchObject({
+      code: 'JWS_SIGNATURE_INVALID',
+      count: 2,
+    });
+  });
+
+  it('those of a local file are remembered by their own sum', async () => {
+    const bad = flipped(airgap, 2000);
+    await refusal(judge(rig, bad, LOCAL));
+    expect(await rig.journal.refusal(sha(bad.bytes))).toMatchObject({ count: 1 });
+  });
+
+  it('bytes that may be right another day are deleted, but not held against them', async () => {
+    await refusal(judge(rig, right, LOCAL));
+    expect(rig.downloads.files.size).toBe(0);
+    expect(await rig.journal.refusal(sha(right.bytes))).toBeNull();
+  });
+
+  it('bytes of a release that failed here are no refused bytes', async () => {
+    const reason = { code: 'PROBE_TIMEOUT', message: 'HTTP 500' } as const;
+    await rig.quarantine.add({
+      digest: right.digest,
+      version: '1.1.0',
+      at: NOW,
+      attempt: 'a',
+      reason,
+      evidence: [],
+    });
+    await refusal(judge(rig, right));
+    expect(await rig.journal.refusal(sha(right.bytes))).toBeNull();
+  });
+
+  it('a full disk is not their fault: they stay', async () => {
+    const small = await trustingRig({ freeBytes: 1 });
+    await expect(judge(small, right)).rejects.toMatchObject({
+      code: 'DISK_FULL',
+      message: expect.stringContaining('to unpack 1.1.0'),
+    });
+    expect([...small.downloads.files.keys()]).toEqual([FILE]);
+    expect(small.downloads.folders.size).toBe(0);
+    expect(await small.journal.refusal(sha(right.bytes))).toBeNull();
+  });
+
+  it('a cancelled verification keeps the bundle and nothing half-unpacked', async () => {
+    expect(await refusal(judge(rig, right, offered(right), AbortSignal.abort()))).toBe('CANCELLED');
+    expect([...rig.downloads.files.keys()]).toEqual([FILE]);
+  });
+
+  it('a journal that cannot be written does not hide why they were refused', async () => {
+    rig.journal.refuse = () => Promise.reject(new UpdateError('JOURNAL_WRITE_FAILED', 'read-only'));
+    expect(await refusal(judge(rig, flipped(right, 2000)))).toBe('JWS_SIGNATURE_INVALID');
+    expect(rig.reporter.warnings()).toEqual([{ code: 'JOURNAL_WRITE_FAILED', message: 'read-only' }]);
+  });
+});
+
+it('closes the file however it ends', async () => {
+  const read = rig.downloads.read.bind(rig.downloads);
+  let open = 0;
+  rig.downloads.read = async (name) => {
+    open += 1;
+    return { ...(await read(name)), close: async () => void (open -= 1) };
+  };
+  await judge(rig, right);
+  await refusal(judge(rig, airgap));
+  expect(open).toBe(0);
+});
