@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { build } from '../scripts/build.ts';
-import { hostPlatform } from '../src/daemon/host.ts';
+import { hostPlatform } from '../src/config/index.ts';
 import { createBundle } from '../src/publish/bundle-writer.ts';
 import { publishToFeed } from '../src/publish/feed.ts';
 import { generateKeys } from '../src/publish/keys.ts';

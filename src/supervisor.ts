@@ -3,7 +3,7 @@
  * does; the update's services only ask it to start and stop.
  */
 import { createActor, type SnapshotFrom } from 'xstate';
-import { UpdateError } from './errors.ts';
+import { UpdateError, type ErrorRecord } from './errors.ts';
 import { workloadMachine } from './machines/workload.machine.ts';
 import type { Clock, Processes, Workload, WorkloadStatus } from './services/ports.ts';
 import { supervision, type SupervisionPolicy } from './services/supervise.ts';
@@ -102,7 +102,9 @@ export function createSupervisor(
     const before = actor.getSnapshot();
     if (!before.matches('stopped') || before.context.pid !== null) await stop(signal);
     actor.send({ type: 'START', target });
-    const started = await when((snapshot) => {
+    const started = await when<{ pid: number } | ErrorRecord>((snapshot) => {
+      if (snapshot.matches('stopping') || snapshot.matches('stopped'))
+        return { code: 'CANCELLED', message: `${target.ref.version} was stopped before it had started` };
       if (snapshot.matches('running') && snapshot.context.pid !== null) return { pid: snapshot.context.pid };
       return snapshot.context.error ?? undefined;
     }, signal);

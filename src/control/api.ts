@@ -21,7 +21,12 @@ export interface VersionView {
 /** How far the current state is; null where there is nothing to measure. */
 export type ProgressView =
   | { readonly kind: 'download'; readonly received_bytes: number; readonly total_bytes: number }
-  | { readonly kind: 'probe'; readonly last: string; readonly elapsed_ms: number; readonly deadline_ms: number };
+  | {
+      readonly kind: 'probe';
+      readonly last: string;
+      readonly elapsed_ms: number;
+      readonly deadline_ms: number;
+    };
 
 /** One attempt in the history. */
 export interface AttemptView {
@@ -75,7 +80,10 @@ export interface Status {
   /** Why the updater is switched off on this host. */
   readonly disabled: string | null;
   readonly current: VersionView;
-  readonly versions: readonly (VersionView & { readonly committed_at: string | null; readonly current: boolean })[];
+  readonly versions: readonly (VersionView & {
+    readonly committed_at: string | null;
+    readonly current: boolean;
+  })[];
   readonly version_floor: { readonly version: string; readonly because: string } | null;
   /** The committed version that is still watched for a crash loop. */
   readonly watching: { readonly version: string; readonly back_to: string } | null;

@@ -36,10 +36,13 @@ function isKnown(code: string): code is ErrorCode {
 
 function refusal(status: number, json: unknown): UpdateError {
   const parsed = errorSchema.safeParse(json);
-  if (!parsed.success) return new UpdateError('CONTROL_FAILED', `the daemon answered with status ${String(status)}`);
+  if (!parsed.success)
+    return new UpdateError('CONTROL_FAILED', `the daemon answered with status ${String(status)}`);
   const { code, message } = parsed.data;
   // A daemon that is newer than this client may know more codes.
-  return isKnown(code) ? new UpdateError(code, message) : new UpdateError('CONTROL_FAILED', `${message} (${code})`);
+  return isKnown(code)
+    ? new UpdateError(code, message)
+    : new UpdateError('CONTROL_FAILED', `${message} (${code})`);
 }
 
 async function poll<T>(look: () => Promise<T>, until: (seen: T) => boolean, pollMs = POLL_MS): Promise<T> {

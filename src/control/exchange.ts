@@ -28,7 +28,10 @@ const ANSWER_MAX = 16 * 1024 * 1024;
  * @throws UpdateError `DAEMON_UNREACHABLE` when nobody answers at the socket; `CONTROL_FAILED` when the answer is not one of
  *   the control API
  */
-export async function exchange(socket: string, { method, path, body }: ControlRequest): Promise<ControlAnswer> {
+export async function exchange(
+  socket: string,
+  { method, path, body }: ControlRequest,
+): Promise<ControlAnswer> {
   try {
     const sent = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
     const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
@@ -64,7 +67,10 @@ async function read(response: IncomingMessage): Promise<string> {
     const bytes = chunk as Buffer;
     size += bytes.length;
     if (size > ANSWER_MAX)
-      throw new UpdateError('CONTROL_FAILED', `expected an answer of at most ${String(ANSWER_MAX)} bytes, found more`);
+      throw new UpdateError(
+        'CONTROL_FAILED',
+        `expected an answer of at most ${String(ANSWER_MAX)} bytes, found more`,
+      );
     chunks.push(bytes);
   }
   return Buffer.concat(chunks).toString('utf8');
@@ -87,9 +93,13 @@ function failure(socket: string, error: unknown): UpdateError {
   if (hasErrno(error, 'ECONNREFUSED', 'ENOTSOCK')) return unreachable(`nobody listens at ${socket}`, error);
   if (hasErrno(error, 'ECONNRESET', 'EPIPE')) return unreachable(`the daemon hung up at ${socket}`, error);
   if (error instanceof Error && ['AbortError', 'TimeoutError'].includes(error.name))
-    return new UpdateError('CONTROL_FAILED', `the daemon at ${socket} gave no answer in ${String(TIMEOUT_MS / 1000)} s`, {
-      cause: error,
-    });
+    return new UpdateError(
+      'CONTROL_FAILED',
+      `the daemon at ${socket} gave no answer in ${String(TIMEOUT_MS / 1000)} s`,
+      {
+        cause: error,
+      },
+    );
   return UpdateError.from(error, 'DAEMON_UNREACHABLE', `no answer at ${socket}`);
 }
 

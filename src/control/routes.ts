@@ -2,14 +2,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { UpdateError } from '../errors.ts';
 import type { ControlApi } from './api.ts';
-import {
-  applyBody,
-  emptyBody,
-  historyQuery,
-  readRequest,
-  rollbackBody,
-  updateBody,
-} from './requests.ts';
+import { applyBody, emptyBody, historyQuery, readRequest, rollbackBody, updateBody } from './requests.ts';
 
 interface IdParams {
   readonly id: string;
@@ -40,7 +33,8 @@ export function addRoutes(app: FastifyInstance, api: ControlApi): void {
 
   app.get<{ Params: IdParams }>('/v1/attempts/:id', async ({ params: { id } }) => {
     const attempt = await api.attempt(id);
-    if (attempt === null) throw new UpdateError('ATTEMPT_NOT_FOUND', `expected the id of an attempt, found ${id}`);
+    if (attempt === null)
+      throw new UpdateError('ATTEMPT_NOT_FOUND', `expected the id of an attempt, found ${id}`);
     return attempt;
   });
 

@@ -50,7 +50,7 @@ function createApp({ api, version, onFault }: ControlServerOptions): FastifyInst
       else socket.end(answer);
     },
     frameworkErrors: (error, _request, reply) => {
-      void fail(error, reply as FastifyReply);
+      void fail(error, reply);
     },
   });
   // JSON only: what is announced as text is refused, not taken for a string.

@@ -29,7 +29,10 @@ export async function clearSocketPath(path: string): Promise<void> {
   try {
     const found = await lstat(path);
     if (!found.isSocket())
-      throw new UpdateError('CONFIG_INVALID', `control.socket: expected a socket or nothing, found another file: ${path}`);
+      throw new UpdateError(
+        'CONFIG_INVALID',
+        `control.socket: expected a socket or nothing, found another file: ${path}`,
+      );
     // The state directory's lock keeps a second daemon away, but not one with another state directory and this socket.
     if (await answers(path)) throw new UpdateError('ALREADY_RUNNING', `another daemon answers at ${path}`);
     await unlink(path);

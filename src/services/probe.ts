@@ -1,6 +1,7 @@
 import { UpdateError } from '../errors.ts';
 import type { Steps } from '../steps.ts';
 import type { ProbeEvidence } from '../types.ts';
+import { openBudget } from './budget.ts';
 import { pollHealth } from './health.ts';
 import type { Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
@@ -17,8 +18,8 @@ export const probe =
     settings: Pick<Settings, 'rollbackTimeoutMs' | 'probeIntervalMs' | 'probeSuccessThreshold'>,
   ) =>
   async ({ attempt, plan, pid }: Steps['probe']['input'], signal: AbortSignal): Promise<ProbeEvidence> => {
-    const budget = `probe:${attempt.id}`;
-    const spentMs = await ports.journal.spent(budget);
+    const budget = openBudget(ports, `probe:${attempt.id}`);
+    const spentMs = await budget.spent();
     const verdict = await pollHealth(
       ports,
       settings,
@@ -26,7 +27,7 @@ export const probe =
         budgetMs: Math.max(0, settings.rollbackTimeoutMs - spentMs),
         spentMs,
         exited: (stop) => ports.workload.exit(pid, stop),
-        onSpent: (ms) => ports.journal.spend(budget, ms),
+        onSpent: (ms) => budget.spend(ms),
       },
       signal,
     );

@@ -13,7 +13,7 @@ import type { Ended, Plan, VersionRef, Watch } from '../types.ts';
 import type { InFlight, Ports, StoredVersion } from './ports.ts';
 import { runnable } from './runnable.ts';
 
-type Needs = Pick<Ports, 'workload' | 'store' | 'downloads' | 'journal' | 'reporter' | 'ids'>;
+type Needs = Pick<Ports, 'workload' | 'store' | 'downloads' | 'journal' | 'reporter' | 'ids' | 'quarantine'>;
 
 const sameRef = (a: VersionRef, b: VersionRef): boolean =>
   a.origin === 'store' ? b.origin === 'store' && a.digest === b.digest : b.origin === 'baseline';

@@ -7,7 +7,7 @@ import type { Ports } from './ports.ts';
 import { runnable } from './runnable.ts';
 import type { Settings } from './settings.ts';
 
-type Needs = Pick<Ports, 'workload' | 'store' | 'probe' | 'clock' | 'reporter' | 'journal'>;
+type Needs = Pick<Ports, 'workload' | 'store' | 'probe' | 'clock' | 'reporter' | 'journal' | 'quarantine'>;
 type Policy = Pick<
   Settings,
   'addressFreeMs' | 'rollbackTimeoutMs' | 'probeIntervalMs' | 'probeSuccessThreshold'
@@ -22,7 +22,7 @@ async function goBack(
   const { workload, store, probe } = ports;
   await workload.stop(signal);
   const free = await addressIsFree(ports, settings.addressFreeMs, signal);
-  const { ref, entry } = await runnable(ports, plan.from, signal);
+  const { ref, entry } = await runnable(ports, plan.from, signal, plan.to);
   await store.activate(ref);
   // The old version is started whatever the address says: a workload that tries is better than none.
   await workload.start({ ref, entry }, signal);
@@ -52,18 +52,16 @@ async function goBack(
 
 const untilStopped = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        reject(new UpdateError('CANCELLED', 'polling ended'));
-      },
-      { once: true },
-    );
+    const end = (): void => {
+      reject(new UpdateError('CANCELLED', 'polling ended'));
+    };
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
   });
 
 /**
  * `rollingBack`: ends the new version, points `current` back, starts and probes the old one. Can be run again at any
- * point. When it fails, the supervisor keeps trying the old version, and the journal says that it failed.
+ * point. When it fails, the supervisor keeps trying the old version, and the journal says that it failed, and still why it goes back.
  *
  * @throws UpdateError `ROLLBACK_FAILED`
  */
@@ -83,7 +81,9 @@ export const rollback =
         },
       );
       try {
-        await ports.journal.enter(input.attempt, 'failed', { plan: input.plan, error: failed.toRecord() });
+        // Why it goes back stays as it was: the next start judges the release by that.
+        const { error, interruptions } = input.verdict;
+        await ports.journal.enter(input.attempt, 'failed', { plan: input.plan, error, interruptions });
       } catch (failure) {
         ports.reporter.report({ kind: 'warning', error: UpdateError.from(failure).toRecord() });
       }

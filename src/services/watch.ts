@@ -1,4 +1,5 @@
 import type { Steps, Watched } from '../steps.ts';
+import { openBudget } from './budget.ts';
 import type { Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
 
@@ -13,15 +14,16 @@ const SPENT_EVERY_MS = 10_000;
  */
 export const watch =
   (
-    { workload, clock, journal, store, ids }: Pick<Ports, 'workload' | 'clock' | 'journal' | 'store' | 'ids'>,
+    ports: Pick<Ports, 'workload' | 'clock' | 'journal' | 'reporter' | 'store' | 'ids'>,
     settings: Pick<Settings, 'watchMs'>,
   ) =>
   async (input: Steps['watch']['input'], signal: AbortSignal): Promise<Watched> => {
+    const { workload, clock, store, ids } = ports;
     const { version, previous } = input.watch ?? {};
     if (version === undefined || previous === undefined || version.origin === 'baseline')
       return { saw: 'nothing' };
-    const budget = `watch:${version.digest}`;
-    let spentMs = await journal.spent(budget);
+    const budget = openBudget(ports, `watch:${version.digest}`);
+    let spentMs = await budget.spent();
 
     const over = new AbortController();
     const stop = AbortSignal.any([signal, over.signal]);
@@ -38,7 +40,7 @@ export const watch =
         const slice = Math.min(SPENT_EVERY_MS, settings.watchMs - spentMs);
         await clock.sleep(slice, stop);
         spentMs += slice;
-        await journal.spend(budget, spentMs);
+        await budget.spend(spentMs);
       }
     } catch (error) {
       signal.throwIfAborted();

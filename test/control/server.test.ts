@@ -22,7 +22,7 @@ describe('the control socket', () => {
     onTestFinished(() => void process.umask(before));
     const { socket } = await startControl();
     expect(((await lstat(socket)).mode & 0o777).toString(8)).toBe('600');
-    expect(process.umask()).toBe(0);
+    expect(process.umask(0)).toBe(0);
   });
 
   it('has that mode from its first instant: it is there with it before anything else can run', async () => {
@@ -186,7 +186,11 @@ describe('the control API', () => {
     const { socket, faults } = await startControl({ refuse: fault(code) });
     const answer = await raw(socket, 'POST', '/v1/check', '{}');
     expect(answer.status).toBe(status);
-    expect(JSON.parse(answer.text)).toEqual({ code, message: fault(code).message, next: ERROR_CODES[code].next });
+    expect(JSON.parse(answer.text)).toEqual({
+      code,
+      message: fault(code).message,
+      next: ERROR_CODES[code].next,
+    });
     expect(faults).toEqual([]);
   });
 
@@ -203,7 +207,8 @@ describe('the control API', () => {
   it('names its version, and gives every code a status of an error', async () => {
     const { socket } = await startControl();
     expect((await raw(socket, 'GET', '/v1/status')).headers['server']).toBe('coresdk-sidecar/1.0.0');
-    for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) expect(httpStatus(code)).toBeGreaterThanOrEqual(400);
+    for (const code of Object.keys(ERROR_CODES) as ErrorCode[])
+      expect(httpStatus(code)).toBeGreaterThanOrEqual(400);
   });
 });
 

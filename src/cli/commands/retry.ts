@@ -25,7 +25,8 @@ export function addRetry(parent: Command, context: CliContext): void {
       );
       const { state, last_error: error, current } = status;
       if (state === 'failed') {
-        const code = error !== null && Object.hasOwn(ERROR_CODES, error.code) ? error.code : 'ROLLBACK_FAILED';
+        const code =
+          error !== null && Object.hasOwn(ERROR_CODES, error.code) ? error.code : 'ROLLBACK_FAILED';
         throw new UpdateError(code, `it failed again: ${error?.message ?? 'see `core sidecar status`'}`);
       }
       context.print(`${plain(current.version)} runs again`);

@@ -20,7 +20,7 @@ export interface ControlFixture {
   readonly socket: string;
   readonly client: ControlClient;
   readonly faults: unknown[];
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Starts a real server on a real socket; it is closed when the test is over. */
@@ -28,7 +28,12 @@ export async function startControl(script: Script = {}): Promise<ControlFixture>
   const socket = join(await ownFolder(), 'control.sock');
   const api = scriptedApi(script);
   const faults: unknown[] = [];
-  const server = await startControlServer({ api, socket, version: '1.0.0', onFault: (error) => faults.push(error) });
+  const server = await startControlServer({
+    api,
+    socket,
+    version: '1.0.0',
+    onFault: (error) => faults.push(error),
+  });
   onTestFinished(() => server.close());
   return { api, socket, faults, client: createControlClient({ socket }), close: () => server.close() };
 }

@@ -20,14 +20,21 @@ export interface Script {
 }
 
 /** A {@link ScriptedApi}. Commands begin the attempt `a2`. */
-export function scriptedApi({ status = sampleStatus(), looks = [sampleProgress()], refuse }: Script = {}): ScriptedApi {
+export function scriptedApi({
+  status = sampleStatus(),
+  looks = [sampleProgress()],
+  refuse,
+}: Script = {}): ScriptedApi {
   const calls: [string, ...unknown[]][] = [];
   const stati = Array.isArray(status) ? [...(status as Status[])] : [status as Status];
   const left = [...looks];
   const next = <T>(list: T[]): T => (list.length > 1 ? list.shift()! : list[0]!);
-  const call = <T>(answer: T, ...args: [string, ...unknown[]]): Promise<T> => {
+  const call = async <T>(answer: T, ...args: [string, ...unknown[]]): Promise<T> => {
     calls.push(args);
-    return refuse === undefined ? Promise.resolve(answer) : Promise.reject(refuse as Error);
+    // A bug may throw anything.
+    // eslint-disable-next-line @typescript-eslint/only-throw-error
+    if (refuse !== undefined) throw refuse;
+    return answer;
   };
   return {
     calls,
@@ -61,4 +68,5 @@ export function ended(
 }
 
 /** An error of the table. */
-export const fault = (code: ErrorCode, message = 'expected this, found that'): UpdateError => new UpdateError(code, message);
+export const fault = (code: ErrorCode, message = 'expected this, found that'): UpdateError =>
+  new UpdateError(code, message);

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inject } from 'vitest';
-import { hostPlatform } from '../../../src/daemon/host.ts';
+import { hostPlatform } from '../../../src/config/index.ts';
 import { createBundle, type CreateBundleOptions } from '../../../src/publish/bundle-writer.ts';
 import { publishToFeed, type PublishOptions } from '../../../src/publish/feed.ts';
 import { loadSignerFor } from '../../../src/publish/signer.ts';
