@@ -26,6 +26,7 @@ import type { ControlApi } from './control/api.ts';
 import { startControlServer } from './control/server.ts';
 import { createBoard } from './daemon/board.ts';
 import { createCommands } from './daemon/commands.ts';
+import { createHealthLook } from './daemon/health-look.ts';
 import { describeHost } from './daemon/host.ts';
 import { createDaemonLog } from './daemon/log.ts';
 import { buildStatus } from './daemon/status.ts';
@@ -187,6 +188,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     error: options.onFatal,
   });
 
+  const lookAtHealth = createHealthLook(ports.probe, systemClock);
   const api = createCommands({
     ports,
     actor,
@@ -196,7 +198,17 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     disabled,
     status: () => {
       const { value, context } = actor.getSnapshot();
-      return buildStatus({ ports, config, embedded, disabled, feedUrl, board, state: value, context });
+      return buildStatus({
+        ports,
+        config,
+        embedded,
+        disabled,
+        feedUrl,
+        board,
+        lookAtHealth,
+        state: value,
+        context,
+      });
     },
   });
   const control = await startControlServer({

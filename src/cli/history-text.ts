@@ -7,7 +7,8 @@ import { duration, instant } from './time.ts';
 const HEADER = ['started', 'from → to', 'outcome', 'code', 'took', 'by'] as const;
 
 function cells({ started_at, ended_at, from, to, outcome, error, trigger }: AttemptView): string[] {
-  const way = `${plain(from ?? '?')} → ${plain(to ?? '?')}`;
+  // An attempt that ended before its swap has no version that it came from.
+  const way = `${from === null ? '' : `${plain(from)} `}→ ${plain(to ?? '?')}`;
   const took = ended_at === null ? 'under way' : duration(Date.parse(ended_at) - Date.parse(started_at));
   return [
     instant(started_at),

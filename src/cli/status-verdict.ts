@@ -13,16 +13,24 @@ export interface Verdict {
   readonly text: string;
 }
 
-/** What runs, in words. Nothing looks at its health between updates, so nothing is said of it. */
+function runningWords(version: string, { health, restarts, last_exit }: Status['workload']): Verdict {
+  const words = restarts === 1 ? '1 restart' : `${String(restarts)} restarts`;
+  const after =
+    restarts === 0 ? '' : ` after ${words}${last_exit === null ? '' : `, last: ${plain(last_exit)}`}`;
+  if (health === null) return { tone: 'warn', text: `${version} is running${after}` };
+  if (!health.healthy)
+    return { tone: 'bad', text: `${version} is running${after}, but NOT HEALTHY: ${plain(health.detail)}` };
+  return { tone: restarts === 0 ? 'good' : 'warn', text: `${version} is running and healthy${after}` };
+}
+
+/** What runs, in words. */
 function workloadWords({ workload, current }: Status): Verdict {
   const version = plain(workload.version ?? current.version);
   const last = workload.last_exit === null ? '' : `, last: ${plain(workload.last_exit)}`;
   const restarts = workload.restarts === 1 ? '1 restart' : `${String(workload.restarts)} restarts`;
   switch (workload.state) {
     case 'running':
-      return workload.restarts === 0
-        ? { tone: 'good', text: `${version} is running` }
-        : { tone: 'warn', text: `${version} is running after ${restarts}${last}` };
+      return runningWords(version, workload);
     case 'starting':
       return { tone: 'warn', text: `${version} is starting` };
     case 'backingOff':
@@ -34,13 +42,12 @@ function workloadWords({ workload, current }: Status): Verdict {
   }
 }
 
-function lastWords(last: AttemptView, now: number): Verdict | null {
+function lastWords(last: AttemptView, running: string | null, now: number): Verdict | null {
   const at = relative(last.ended_at ?? last.started_at, now);
   const to = last.to === null ? null : plain(last.to);
   switch (last.outcome) {
     case 'committed':
-      // A version is committed only when its health check was good.
-      return { tone: 'good', text: `${to ?? 'it'} was healthy when it was committed ${at}` };
+      return { tone: 'good', text: to === running ? `committed ${at}` : `${to ?? 'it'} was committed ${at}` };
     case 'rolledBack':
       return last.trigger === 'rollback'
         ? { tone: 'good', text: `an operator went back from ${to ?? 'another version'} ${at}` }
@@ -110,7 +117,7 @@ export function verdictOf(status: Status, now: number): Verdict {
   if (status.state === 'failed') return failedWords(status);
   if (status.state !== 'idle') return busyWords(status);
   const workload = workloadWords(status);
-  const last = status.last_attempt === null ? null : lastWords(status.last_attempt, now);
+  const last = status.last_attempt === null ? null : lastWords(status.last_attempt, status.workload.version, now);
   const paused: Verdict | null =
     status.paused === null ? null : { tone: 'warn', text: 'automatic updates are PAUSED' };
   const parts = [workload, last, paused].filter((part) => part !== null);

@@ -101,6 +101,8 @@ export interface Status {
     readonly started_at: string | null;
     readonly restarts: number;
     readonly last_exit: string | null;
+    /** One look at its health, made for this status; null unless it runs. */
+    readonly health: { readonly healthy: boolean; readonly detail: string } | null;
   };
   readonly last_attempt: AttemptView | null;
   readonly updater: {

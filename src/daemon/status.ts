@@ -6,7 +6,7 @@ import { ERROR_CODES } from '../error-codes.ts';
 import { UpdateError } from '../errors.ts';
 import type { UpdateContext } from '../machines/update.types.ts';
 import { versionFloor } from '../services/admission.ts';
-import type { AttemptRecord, Ports } from '../services/ports.ts';
+import type { AttemptRecord, Ports, ProbeResult } from '../services/ports.ts';
 import type { StateName, VersionRef } from '../types.ts';
 import { errorView, type Board, type TimedError } from './board.ts';
 
@@ -54,6 +54,7 @@ export interface StatusSources {
   readonly disabled: string | null;
   readonly feedUrl: string | null;
   readonly board: Board;
+  readonly lookAtHealth: () => Promise<ProbeResult>;
   readonly state: StateName;
   readonly context: UpdateContext;
 }
@@ -134,6 +135,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
       started_at: isoOrNull(workload.startedAt),
       restarts: workload.restarts,
       last_exit: workload.lastExit,
+      health: workload.state === 'running' ? await sources.lookAtHealth() : null,
     },
     last_attempt: last === undefined ? null : attemptView(last),
     updater: {

@@ -165,7 +165,7 @@ describe('core sidecar status', () => {
   it('is for people', async () => {
     const run = await coreWithDaemon(['status']);
     expect(run).toMatchObject({ exit: 0, err: '' });
-    expect(run.out).toMatch(/^1\.1\.0 is running; .*\nnext: /);
+    expect(run.out).toMatch(/^1\.1\.0 is running and healthy; .*\nnext: /);
     expect(run.out).not.toContain('\u001B');
   });
 

@@ -24,7 +24,7 @@ describe('status for people', () => {
   it('of a host where all is well', () => {
     expect(text()).toMatchInlineSnapshot(`
       "
-      1.1.0 is running; 1.1.0 was healthy when it was committed 2 h ago
+      1.1.0 is running and healthy; committed 2 h ago
       next: The next check is at 2026-01-02T03:56:05Z.
 
       workload     running 1.1.0, pid 4242, started 2 h ago (2026-01-02T01:04:04Z), restarts 0
@@ -87,7 +87,7 @@ describe('status for people', () => {
       }),
     ).toMatchInlineSnapshot(`
       "
-      1.1.0 is running; 1.2.0 was rolled back 3 min ago
+      1.1.0 is running and healthy; 1.2.0 was rolled back 3 min ago
       next: The next check is at 2026-01-02T03:56:05Z.
 
       last error   3 min ago (2026-01-02T03:00:45Z): not healthy within 60 s, last seen: HTTP 500 [PROBE_TIMEOUT]
@@ -126,6 +126,7 @@ describe('status for people', () => {
           started_at: null,
           restarts: 4,
           last_exit: 'exit code 1',
+          health: null,
         },
         last_attempt: null,
       }),
@@ -160,7 +161,7 @@ describe('status for people', () => {
       }),
     ).toMatchInlineSnapshot(`
       "
-      1.1.0 is running; 1.2.0 was rolled back 3 min ago; automatic updates are PAUSED
+      1.1.0 is running and healthy; 1.2.0 was rolled back 3 min ago; automatic updates are PAUSED
       next: Free the disk or mend the state directory, then \`core sidecar resume\`.
 
       PAUSED       cannot write quarantine/cccc.json: ENOSPC [QUARANTINE_FAILED]
@@ -197,12 +198,13 @@ describe('status for people', () => {
           started_at: ago(30),
           restarts: 0,
           last_exit: null,
+          health: { healthy: true, detail: 'HTTP 200' },
         },
         last_attempt: null,
       }),
     ).toMatchInlineSnapshot(`
       "
-      1.0.0 is running
+      1.0.0 is running and healthy
       next: No updates: CORESDK_UPDATE_DISABLED is set.
 
       DISABLED     CORESDK_UPDATE_DISABLED is set
@@ -226,7 +228,7 @@ describe('status for people', () => {
       }),
     ).toMatchInlineSnapshot(`
       "
-      1.1.0 is running; 1.1.0 was healthy when it was committed 2 h ago
+      1.1.0 is running and healthy; committed 2 h ago
       next: No check by itself: the manual channel checks nothing by itself.
 
       workload     running 1.1.0, pid 4242, started 2 h ago (2026-01-02T01:04:04Z), restarts 0
@@ -255,6 +257,7 @@ describe('status for people', () => {
           started_at: ago(1),
           restarts: 0,
           last_exit: evil,
+          health: { healthy: true, detail: 'HTTP 200' },
         },
         quarantine: [
           { digest: evil, version: evil, at: ago(1), reason: viewOf('CRASH_LOOP', evil), evidence: [evil] },
@@ -272,7 +275,7 @@ describe('status for people', () => {
 describe('the verdict', () => {
   it.each<[string, Partial<Status>, 'good' | 'warn' | 'bad', RegExp]>([
     ['recovering', { state: 'recovering' }, 'warn', /^starting up/],
-    ['checking', { state: 'checking' }, 'good', /^1.1.0 is running; looking for/],
+    ['checking', { state: 'checking' }, 'good', /^1.1.0 is running and healthy; looking for/],
     [
       'rolling back',
       { state: 'rollingBack', from: '1.1.0', to: '1.2.0' },
@@ -293,7 +296,15 @@ describe('the verdict', () => {
     ['a failed start-up', { state: 'failed', from: null }, 'bad', /^START-UP FAILED/],
     [
       'a crash',
-      { workload: { ...sampleStatus().workload, state: 'crashed', restarts: 3, last_exit: 'SIGSEGV' } },
+      {
+        workload: {
+          ...sampleStatus().workload,
+          state: 'crashed',
+          restarts: 3,
+          last_exit: 'SIGSEGV',
+          health: null,
+        },
+      },
       'bad',
       /^1.1.0 IS DOWN: it crashed \(3 restarts, last: SIGSEGV\)/,
     ],
@@ -305,7 +316,7 @@ describe('the verdict', () => {
     ],
     [
       'a restart',
-      { workload: { ...sampleStatus().workload, restarts: 1, last_exit: 'exit code 2' } },
+      { workload: { ...sampleStatus().workload, restarts: 1, last_exit: 'exit code 2', health: null } },
       'warn',
       /^1.1.0 is running after 1 restart, last: exit code 2/,
     ],
@@ -355,7 +366,7 @@ describe('the verdict', () => {
       'an attempt under way in the history',
       { last_attempt: sampleAttempt({ outcome: null, ended_at: null }) },
       'good',
-      /^1.1.0 is running$/,
+      /^1.1.0 is running and healthy$/,
     ],
   ])('on %s', (_what, changes, tone, words) => {
     const verdict = verdictOf(sampleStatus(changes), NOW);

@@ -40,6 +40,7 @@ export function sampleStatus(changes: Partial<Status> = {}): Status {
       started_at: ago(7201),
       restarts: 0,
       last_exit: null,
+      health: { healthy: true, detail: 'HTTP 200' },
     },
     last_attempt: sampleAttempt(),
     updater: { version: '1.0.0', commit: 'abc1234', key_ids: ['k'.repeat(43)], development_keys: false },
