@@ -117,7 +117,8 @@ export function verdictOf(status: Status, now: number): Verdict {
   if (status.state === 'failed') return failedWords(status);
   if (status.state !== 'idle') return busyWords(status);
   const workload = workloadWords(status);
-  const last = status.last_attempt === null ? null : lastWords(status.last_attempt, status.workload.version, now);
+  const last =
+    status.last_attempt === null ? null : lastWords(status.last_attempt, status.workload.version, now);
   const paused: Verdict | null =
     status.paused === null ? null : { tone: 'warn', text: 'automatic updates are PAUSED' };
   const parts = [workload, last, paused].filter((part) => part !== null);
