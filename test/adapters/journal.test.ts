@@ -101,7 +101,7 @@ describe('openJournal', () => {
   it('says STATE_DIR_UNUSABLE where no file can be', () =>
     inFolder(async (folder) => {
       await mkdir(join(folder, 'state.db'));
-      await symlink('/nowhere', join(folder, 'link.db'));
+      await symlink(join(folder, 'nowhere'), join(folder, 'link.db'));
       for (const path of ['state.db', 'link.db', 'no/state.db'])
         expect(codeOf(() => open(join(folder, path)))).toBe('STATE_DIR_UNUSABLE');
     }));
