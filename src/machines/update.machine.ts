@@ -7,57 +7,13 @@
  * - `rollingBack` ends in `rolledBack` or, loudly, in `failed`.
  * - An attempt ends on the way into `idle`, as `context.ended`; `schedule` is given it, and so the journal.
  */
-import { assign, setup } from 'xstate';
-import type { ErrorRecord, UpdateError } from '../errors.ts';
-import type { Checked, Passed, Recovered, StepName, Steps, Verdict, Watched } from '../steps.ts';
-import type { Attempt, Ended, OutcomeKind, Plan, StateName, Verified } from '../types.ts';
-import { undeclared } from './undeclared.ts';
-import type { UpdateContext, UpdateEvent } from './update.types.ts';
-
-const NO_ATTEMPT = {
-  attempt: null,
-  offer: null,
-  downloaded: null,
-  verified: null,
-  release: null,
-  plan: null,
-  pid: null,
-  evidence: null,
-  verdict: null,
-} as const;
-
-/** For what a state needs and the states before it have set; its absence is a fault of this file. */
-function need<T>(value: T | null, what: string): T {
-  if (value === null) throw new Error(`the update machine has no ${what} in a state that needs it`);
-  return value;
-}
+import { assign } from 'xstate';
+import type { UpdateError } from '../errors.ts';
+import type { StateName } from '../types.ts';
+import { need, NO_ATTEMPT, updateSetup } from './update.setup.ts';
 
 /** Services reject only with `UpdateError`: the one door of the services sees to it. */
 const thrown = ({ event }: { event: { error: unknown } }): UpdateError => event.error as UpdateError;
-
-const outcomeOf = (error: UpdateError): OutcomeKind => {
-  if (error.info.exit === 3) return 'refused';
-  return error.info.exit === 5 ? 'deferred' : 'error';
-};
-
-const end = (
-  context: UpdateContext,
-  stage: StateName,
-  outcome: OutcomeKind,
-  reason: string,
-  error: ErrorRecord | null,
-): Ended => ({
-  attempt: need(context.attempt, 'attempt'),
-  outcome,
-  reason,
-  error,
-  stage,
-  from: context.plan?.from ?? null,
-  to: context.plan?.to ?? (context.release === null ? null : { origin: 'store', ...context.release }),
-});
-
-const step = <Name extends StepName>(name: Name) =>
-  undeclared<Steps[Name]['output'], Steps[Name]['input']>(name);
 
 /** An `onError` that ends the attempt without having touched the workload. */
 const giveUp = (stage: StateName) =>
@@ -83,138 +39,7 @@ const goBack = {
  * const { actors } = services(ports, settings, observe);
  * createActor(updateMachine.provide({ actors })).start();
  */
-export const updateMachine = setup({
-  types: { context: {} as UpdateContext, events: {} as UpdateEvent },
-  actors: {
-    recover: step('recover'),
-    schedule: step('schedule'),
-    watch: step('watch'),
-    check: step('check'),
-    download: step('download'),
-    verify: step('verify'),
-    stage: step('stage'),
-    gate: step('gate'),
-    swap: step('swap'),
-    probe: step('probe'),
-    commit: step('commit'),
-    rollback: step('rollback'),
-    quarantine: step('quarantine'),
-  },
-  guards: {
-    stillHealthy: (_, { recovered }: { recovered: Recovered }) => recovered.next === 'probing',
-    halfDone: (_, { recovered }: { recovered: Recovered }) => recovered.next === 'rollingBack',
-    crashLoops: (_, { watched }: { watched: Watched }) => watched.saw === 'crashLoop',
-    calm: (_, { watched }: { watched: Watched }) => watched.saw === 'calm',
-    releaseFound: ({ context }, { checked }: { checked: Checked }) =>
-      checked.found === 'release' && context.attempt?.mode === 'apply',
-    /** False only when recovery itself failed: then there is nothing to roll back yet. */
-    hasPlan: ({ context }) => context.plan !== null,
-    runsAlready: (_, { verified }: { verified: Verified }) => verified.unpacked === null,
-    /** The last release that was rolled back is not in quarantine, because it could not be written. */
-    owesQuarantine: ({ context }) => context.verdict !== null,
-    mayStart: ({ context }) => context.verdict === null,
-    mayGo: (_, { passed }: { passed: Passed }) => passed.go,
-  },
-  actions: {
-    begin: assign((_, { attempt }: { attempt: Attempt }) => ({ ...NO_ATTEMPT, attempt })),
-    beginApply: assign((_, { attempt, path }: { attempt: Attempt; path: string }) => ({
-      ...NO_ATTEMPT,
-      attempt,
-      offer: { source: { kind: 'file' as const, path }, release: null, channel: null },
-    })),
-    beginRollback: assign(
-      (_, { attempt, plan, verdict }: { attempt: Attempt; plan: Plan; verdict: Verdict }) => ({
-        ...NO_ATTEMPT,
-        attempt,
-        plan,
-        verdict,
-        // What is gone back from is what was watched: a calm watch must not raise the version floor to it.
-        watch: null,
-      }),
-    ),
-    beginWatchedRollback: assign((_, { watched }: { watched: Watched }) =>
-      watched.saw === 'crashLoop'
-        ? {
-            ...NO_ATTEMPT,
-            attempt: watched.attempt,
-            plan: watched.plan,
-            verdict: watched.verdict,
-            watch: null,
-          }
-        : {},
-    ),
-    takeUp: assign((_, { recovered }: { recovered: Recovered }) => {
-      const { watch } = recovered;
-      switch (recovered.next) {
-        case 'idle':
-          return { watch, ended: recovered.ended, paused: recovered.paused };
-        case 'probing':
-          return {
-            watch,
-            attempt: recovered.attempt,
-            plan: recovered.plan,
-            pid: recovered.pid,
-            paused: null,
-          };
-        case 'rollingBack':
-          return {
-            watch,
-            attempt: recovered.attempt,
-            plan: recovered.plan,
-            verdict: recovered.verdict,
-            paused: null,
-          };
-      }
-    }),
-    accept: assign((_, { checked }: { checked: Checked }) =>
-      checked.found === 'release' ? { offer: checked.offer, release: checked.release } : {},
-    ),
-    endByFinding: assign(({ context }, { checked }: { checked: Checked }) => ({
-      ...NO_ATTEMPT,
-      ended:
-        checked.found === 'release'
-          ? end({ ...context, release: checked.release }, 'checking', 'available', checked.note, null)
-          : end(context, 'checking', 'nothing', checked.reason, checked.error),
-    })),
-    endAsRunning: assign(({ context }, { verified }: { verified: Verified }) => ({
-      ...NO_ATTEMPT,
-      ended: end(context, 'verifying', 'nothing', `${verified.release.version} runs already`, null),
-    })),
-    endByGate: assign(({ context }, { passed }: { passed: Passed }) => ({
-      ...NO_ATTEMPT,
-      ended: passed.go ? null : end(context, 'waiting', 'deferred', passed.error.message, passed.error),
-    })),
-    planSwap: assign((_, { passed }: { passed: Passed }) => (passed.go ? { plan: passed.plan } : {})),
-    endByError: assign(({ context }, { stage, error }: { stage: StateName; error: UpdateError }) => ({
-      ...NO_ATTEMPT,
-      ended: end(context, stage, outcomeOf(error), error.message, error.toRecord()),
-    })),
-    condemn: assign((_, { error }: { error: UpdateError }) => ({
-      verdict: { error: error.toRecord(), evidence: error.evidence, interruptions: 0 },
-    })),
-    endCommitted: assign(({ context }) => ({
-      ...NO_ATTEMPT,
-      ended: end(context, 'committed', 'committed', need(context.evidence, 'evidence').last, null),
-    })),
-    endRolledBack: assign(({ context }) => {
-      const { error } = need(context.verdict, 'verdict');
-      return { ...NO_ATTEMPT, ended: end(context, 'rolledBack', 'rolledBack', error.message, error) };
-    }),
-    /** The same, but the attempt is kept: `RESUME` tries the quarantine again, and so does the next start. */
-    endOwingQuarantine: assign(({ context }) => {
-      const { error } = need(context.verdict, 'verdict');
-      return { ended: end(context, 'rolledBack', 'rolledBack', error.message, error) };
-    }),
-    /** The attempt is not over, but whoever waits for it must hear that its rollback failed. */
-    announceFailure: assign(({ context }, { error }: { error: UpdateError }) => ({
-      ended: end(context, 'failed', 'failed', error.message, error.toRecord()),
-    })),
-    pause: assign((_, { error }: { error: UpdateError }) => ({ paused: error.toRecord() })),
-    resume: assign({ paused: null, ended: null }),
-    forgetEnded: assign({ ended: null }),
-    endWatch: assign({ watch: null }),
-  },
-}).createMachine({
+export const updateMachine = updateSetup.createMachine({
   id: 'update',
   description: 'The life of one update, from finding a release to its commit or rollback.',
   context: { ...NO_ATTEMPT, ended: null, watch: null, paused: null },
