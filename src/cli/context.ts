@@ -6,6 +6,7 @@ import { UpdateError } from '../errors.ts';
 import type { ExitCode } from './exit-code.ts';
 import type { Output } from './output.ts';
 import { createProgress, type ProgressDisplay } from './progress.ts';
+import { untilStopped } from './stop.ts';
 import { colourStyle, plainStyle, type Style } from './style.ts';
 
 /** What `runCli` is given; everything that a test may want to be different. */
@@ -20,6 +21,8 @@ export interface CliDeps {
   readonly loadConfig?: typeof loadConfig;
   /** Whether a file exists, for the detection of the runtime; the real disk unless given. */
   readonly exists?: (path: string) => boolean;
+  /** Ends a command that runs on, such as `feed serve`; SIGINT and SIGTERM unless given. */
+  readonly stop?: AbortSignal;
   /** Milliseconds between two looks at an attempt; 200 unless given. */
   readonly pollMs?: number;
 }
@@ -46,6 +49,8 @@ export interface CliContext {
   /** A client of the daemon that the options, or the configuration, name. */
   readonly connect: (options: DaemonOptions) => Promise<ControlClient>;
   readonly runtime: () => Runtime;
+  /** Resolves when a command that runs on shall end. */
+  readonly stopped: () => Promise<void>;
   /** Sets what the program ends with; 0 unless called. */
   readonly end: (code: ExitCode) => void;
 }
@@ -70,6 +75,7 @@ export function createContext(deps: CliDeps, end: (code: ExitCode) => void): Cli
     progress: () => createProgress(stderr, styleOf(stderr)),
     connect: async (options) => createControlClient({ socket: await socketOf(options, deps) }),
     runtime: () => detectRuntime({ env, exists: deps.exists }),
+    stopped: () => untilStopped(deps.stop),
     end,
   };
 }

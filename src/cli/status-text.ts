@@ -14,6 +14,7 @@ interface Row {
 }
 
 const NAME_WIDTH = 13;
+const INSTANT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 const DIGEST_SHOWN = 12;
 
 const short = (digest: string): string => plain(digest).slice(0, DIGEST_SHOWN);
@@ -108,7 +109,9 @@ export function quarantineLines(entries: Status['quarantine'], now: number): str
 }
 
 function* updater(status: Status, now: number): Generator<Row> {
-  const { channel, feed_url: feed, next_check_at: next, next_check_why: why } = status;
+  const { channel, feed_url: feed, next_check_at: next, next_check_why: why, held_back: held } = status;
+  if (held !== null)
+    yield { name: 'held back', lines: [plain(held.reason).replace(INSTANT, instant)], tone: 'warn' };
   yield {
     name: 'next check',
     lines: [next === null ? `none: ${plain(why)}` : `${when(next, now)}, ${plain(why)}`],
@@ -149,7 +152,7 @@ function rowText({ name, lines, tone }: Row, style: Style): string {
 export function statusText(status: Status, now: number, style: Style): string {
   const { tone, text } = verdictOf(status, now);
   // The daemon's sentence is for programs too: instants without fractions are enough for people.
-  const next = plain(status.next_action).replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, instant);
+  const next = plain(status.next_action).replace(INSTANT, instant);
   const rows = [
     ...troubles(status, now),
     ...running(status, now),

@@ -170,16 +170,16 @@ async function writeJws(
   signer: Signer,
 ): Promise<void> {
   const { alg, kid } = signer;
-  const signature = signer.stream();
+  await using signature = signer.stream();
   const header = Buffer.from(JSON.stringify({ alg, kid, typ: JWS_TYPES.bundle })).toString('base64url');
   const put = async (text: string): Promise<void> => {
-    signature.update(text);
+    await signature.update(text);
     await file.writeFile(text, 'latin1');
   };
   await put(`${header}.`);
   for await (const text of encodeBase64url(writeTar(members, Date.parse(manifest.created_at))))
     await put(text);
-  await file.writeFile(`.${signature.sign()}`, 'latin1');
+  await file.writeFile(`.${await signature.sign()}`, 'latin1');
 }
 
 async function* once(bytes: Buffer): AsyncGenerator<Buffer, void, undefined> {

@@ -3,7 +3,6 @@
  *
  * Invariants: what is verified is the copy that clients will read; a bundle in the feed that is right is never replaced.
  */
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import type { Manifest } from '../bundle/manifest.ts';
@@ -11,7 +10,9 @@ import type { TrustSet } from '../bundle/trust.ts';
 import { UpdateError } from '../errors.ts';
 import type { FeedChannel } from '../types.ts';
 import { writeAtomically } from './atomic-write.ts';
+import { FEED_FOLDERS } from './feed-layout.ts';
 import { platformName, verifyBundleFile, type VerifiedBundle } from './inspect.ts';
+import { sumOf } from './named-bundle.ts';
 
 /** A bundle that was found right, and where it goes. Nothing is written yet. */
 export interface ExaminedBundle {
@@ -38,6 +39,15 @@ export interface PlaceOptions {
   readonly signal: AbortSignal;
 }
 
+/** Where a bundle lies in a feed, relative to it, with `/`. */
+export function bundlePath({
+  product,
+  version,
+  platform,
+}: Pick<Manifest, 'product' | 'version' | 'platform'>): string {
+  return `${FEED_FOLDERS.bundles}/${product}-${version}-${platformName(platform)}.jws`;
+}
+
 /**
  * Verifies a bundle, and sees that it may go to `bundles/<product>-<version>-<os>-<arch>[-<libc>].jws`.
  *
@@ -53,7 +63,7 @@ export async function examineBundle(source: string, options: PlaceOptions): Prom
     );
   if (!/^[A-Za-z0-9_][A-Za-z0-9._+@-]*$/.test(manifest.product))
     throw new UpdateError('PUBLISH_REFUSED', 'expected a product name that can be part of a file name');
-  const path = `bundles/${manifest.product}-${manifest.version}-${platformName(manifest.platform)}.jws`;
+  const path = bundlePath(manifest);
   const standing = await standingBundle(join(options.feedDir, path), options);
   if (standing !== null && standing.digest !== digest)
     throw new UpdateError(
@@ -102,15 +112,4 @@ async function copyBundle(
         `expected release digest ${digest}, found ${copy.digest} after copying`,
       );
   });
-}
-
-async function sumOf(path: string): Promise<{ size: number; sha256: string }> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 })) {
-    const bytes = chunk as Buffer;
-    hash.update(bytes);
-    size += bytes.length;
-  }
-  return { size, sha256: hash.digest('hex') };
 }

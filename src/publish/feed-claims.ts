@@ -1,25 +1,26 @@
-/** What the next head of a channel says: pure, so that every rule of publication can be read and tested in one place. */
-import { randomUUID } from 'node:crypto';
+/** What the next head of a channel says of a release: pure, so that every rule of publication can be read in one place. */
 import semver from 'semver';
-import type { Head, HeadTarget } from '../bundle/head.ts';
+import type { Head, HeadStep, HeadTarget } from '../bundle/head.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { UpdateError } from '../errors.ts';
-import type { FeedChannel } from '../types.ts';
 import type { ExaminedBundle, PlacedBundle } from './feed-bundle.ts';
+import { mergeTargets, rolloutOf, type HeadBody, type RolloutWish } from './head-body.ts';
 import { platformName } from './inspect.ts';
-
-const DAY_S = 24 * 3600;
-
-/** Days that a head lives unless told. */
-export const DEFAULT_EXP_DAYS = 7;
 
 /** The publisher's wishes that end up in a head. */
 export interface ClaimOptions {
-  readonly channel: FeedChannel;
-  readonly expDays?: number | undefined;
+  /** The security floor; never lower than before. Unless told, what the head before said. */
   readonly minVersion?: string | undefined;
+  /** Replaces the list of blocked versions; unless told, what the head before said. */
   readonly blocked?: readonly string[] | undefined;
-  readonly issuer?: string | undefined;
+  /** How the release reaches a fleet. Unless told, what the head before said of the same version. */
+  readonly rollout?: RolloutWish | undefined;
+  /** Replaces the releases that an older updater must pass through; unless told, what the head before said. */
+  readonly steps?: readonly HeadStep[] | undefined;
+  /** Stable only: the edge head that first named the release. Unless told, what the head before said of the same version. */
+  readonly bake?: string | undefined;
+  /** Stable only: publishes before the bake is over. Unless told, what the head before said of the same version. */
+  readonly security?: Head['security'] | undefined;
 }
 
 /**
@@ -37,47 +38,117 @@ export function requirePublishable(
 ): void {
   const { version } = single(bundles);
   refuseDuplicates(bundles);
-  if (previous !== null) {
-    if (semver.lt(version, previous.version))
-      throw refused(`expected a version of at least ${previous.version}, found ${version}`);
-    if (version === previous.version) refuseOtherDigest(previous, bundles);
-  }
+  const targets = bundles.map(({ manifest, digest }) => ({ ...manifest.platform, release_digest: digest }));
+  requireSuccessor(previous, version, targets);
   refuseOwnRules(version, floorAfter(previous, options), blockedAfter(previous, options), previous);
-  const days = options.expDays ?? DEFAULT_EXP_DAYS;
-  if (!(days >= 1 && days <= 14)) throw refused(`expected a life of 1 to 14 days, found ${String(days)}`);
 }
 
 /**
- * The claims of the next head. What may be published at all, {@link requirePublishable} has judged.
+ * Sees that a release may follow a head.
+ *
+ * @throws UpdateError `PUBLISH_REFUSED` for an older version, and for the same version with another release digest
+ */
+export function requireSuccessor(
+  previous: Head | null,
+  version: string,
+  targets: readonly Omit<HeadTarget, 'bundles'>[],
+): void {
+  if (previous === null) return;
+  if (semver.lt(version, previous.version))
+    throw refused(`expected a version of at least ${previous.version}, found ${version}`);
+  if (version !== previous.version) return;
+  for (const target of targets) {
+    const name = platformName(target);
+    const before = previous.targets.find((it) => platformName(it) === name);
+    if (before !== undefined && before.release_digest !== target.release_digest)
+      throw refused(
+        `${version} for ${name} is published with release digest ${before.release_digest}, found ${target.release_digest}`,
+      );
+  }
+}
+
+/**
+ * What the next head says. What may be published at all, {@link requirePublishable} has judged.
  *
  * @param placed - the bundles of the release, as they lie in the feed
  * @param now - ms since 1970
  */
-export function nextClaims(
+export function nextBody(
   previous: Head | null,
   placed: readonly PlacedBundle[],
   options: ClaimOptions,
   now: number,
-): Head {
-  const { product, version } = single(placed);
-  const minVersion = floorAfter(previous, options);
-  const blocked = blockedAfter(previous, options);
-  const iat = Math.floor(now / 1000);
+): HeadBody {
+  const { version } = single(placed);
+  const same = version === previous?.version ? previous : null;
   return {
-    iss: options.issuer ?? previous?.iss ?? product,
-    aud: product,
-    sub: options.channel,
-    iat,
-    nbf: iat,
-    exp: iat + Math.floor((options.expDays ?? DEFAULT_EXP_DAYS) * DAY_S),
-    jti: randomUUID(),
-    epoch: previous?.epoch ?? 0,
-    seq: previous === null ? 1 : previous.seq + 1,
     version,
-    ...(minVersion === undefined ? {} : { min_version: minVersion }),
-    ...(blocked.length === 0 ? {} : { blocked: [...blocked] }),
-    targets: merged(version === previous?.version ? previous.targets : [], placed.map(targetOf)),
+    min_version: floorAfter(previous, options),
+    blocked: some(blockedAfter(previous, options)),
+    targets: mergeTargets(same?.targets ?? [], placed.map(targetOf)),
+    steps: some(options.steps ?? stillSteps(previous, version)),
+    rollout: rolloutOf(options.rollout, same?.rollout, now),
+    bake: options.bake ?? same?.bake,
+    security: options.security ?? same?.security,
   };
+}
+
+/**
+ * Sees that bundles may be steps on the way to a release.
+ *
+ * @throws UpdateError `PUBLISH_REFUSED` for a step that is not older than the release, and for two bundles for one platform
+ */
+export function requireSteps(version: string, bundles: readonly ExaminedBundle[]): void {
+  for (const [step, those] of Map.groupBy(bundles, ({ manifest }) => manifest.version)) {
+    if (!semver.lt(step, version))
+      throw refused(`expected steps that are older than ${version}, found ${step}`);
+    refuseDuplicates(those);
+  }
+}
+
+/** The steps that bundles make: a step a version, lowest first. */
+export function stepsOf(placed: readonly PlacedBundle[]): HeadStep[] {
+  return [...Map.groupBy(placed, ({ manifest }) => manifest.version)]
+    .map(([version, bundles]) => ({ version, targets: mergeTargets(bundles.map(targetOf)) }))
+    .sort((a, b) => semver.compare(a.version, b.version));
+}
+
+/**
+ * Sees that a head does not forbid its own release.
+ *
+ * @throws UpdateError `PUBLISH_REFUSED`
+ */
+export function refuseOwnRules(
+  version: string,
+  minVersion: string | undefined,
+  blocked: readonly string[],
+  previous: Head | null,
+): void {
+  for (const named of [...(minVersion === undefined ? [] : [minVersion]), ...blocked]) requireSemver(named);
+  if (minVersion !== undefined && semver.lt(version, minVersion))
+    throw refused(`expected a version of at least min_version ${minVersion}, found ${version}`);
+  if (
+    minVersion !== undefined &&
+    previous?.min_version !== undefined &&
+    semver.lt(minVersion, previous.min_version)
+  )
+    throw refused(`expected a min_version of at least ${previous.min_version}, found ${minVersion}`);
+  if (blocked.includes(version)) throw refused(`expected a version that is not blocked, found ${version}`);
+}
+
+/**
+ * Sees that a text is a version.
+ *
+ * @throws UpdateError `PUBLISH_REFUSED`
+ */
+export function requireSemver(text: string): void {
+  if (semver.valid(text) !== text)
+    throw refused(`expected a SemVer version such as 1.2.3, found ${JSON.stringify(text)}`);
+}
+
+/** A list, or nothing where it is empty. */
+export function some<T>(items: readonly T[]): T[] | undefined {
+  return items.length === 0 ? undefined : [...items];
 }
 
 function floorAfter(previous: Head | null, options: ClaimOptions): string | undefined {
@@ -88,19 +159,8 @@ function blockedAfter(previous: Head | null, options: ClaimOptions): readonly st
   return options.blocked ?? previous?.blocked ?? [];
 }
 
-/** Whether two heads offer the same, whatever their dates and places. */
-export function sameOffer(a: Head, b: Head): boolean {
-  const offer = (head: Head): string =>
-    JSON.stringify([
-      head.iss,
-      head.aud,
-      head.sub,
-      head.version,
-      head.min_version,
-      [...(head.blocked ?? [])].sort(),
-      merged([], head.targets),
-    ]);
-  return offer(a) === offer(b);
+function stillSteps(previous: Head | null, version: string): readonly HeadStep[] {
+  return (previous?.steps ?? []).filter((step) => semver.lt(step.version, version));
 }
 
 function single(bundles: readonly ExaminedBundle[]): Manifest {
@@ -126,48 +186,6 @@ function refuseDuplicates(bundles: readonly ExaminedBundle[]): void {
     if (seen.has(name)) throw refused(`expected one bundle a platform, found two for ${name}`);
     seen.add(name);
   }
-}
-
-function refuseOtherDigest(previous: Head, bundles: readonly ExaminedBundle[]): void {
-  for (const { manifest, digest } of bundles) {
-    const name = platformName(manifest.platform);
-    const before = previous.targets.find((target) => platformName(target) === name);
-    if (before !== undefined && before.release_digest !== digest)
-      throw refused(
-        `${previous.version} for ${name} is published with release digest ${before.release_digest}, found ${digest}`,
-      );
-  }
-}
-
-function refuseOwnRules(
-  version: string,
-  minVersion: string | undefined,
-  blocked: readonly string[],
-  previous: Head | null,
-): void {
-  for (const named of [...(minVersion === undefined ? [] : [minVersion]), ...blocked])
-    if (semver.valid(named) !== named)
-      throw refused(`expected a SemVer version such as 1.2.3, found ${JSON.stringify(named)}`);
-  if (minVersion !== undefined && semver.lt(version, minVersion))
-    throw refused(`expected a version of at least min_version ${minVersion}, found ${version}`);
-  if (
-    minVersion !== undefined &&
-    previous?.min_version !== undefined &&
-    semver.lt(minVersion, previous.min_version)
-  )
-    throw refused(`expected a min_version of at least ${previous.min_version}, found ${minVersion}`);
-  if (blocked.includes(version)) throw refused(`expected a version that is not blocked, found ${version}`);
-}
-
-/** The targets of both, those of `after` first where both name a platform; sorted, so that order never matters. */
-function merged(before: readonly HeadTarget[], after: readonly HeadTarget[]): HeadTarget[] {
-  const byName = new Map([...before, ...after].map((target) => [platformName(target), normal(target)]));
-  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, target]) => target);
-}
-
-/** One order of members, so that equal targets are equal as text. */
-function normal({ os, arch, libc, release_digest, bundles }: HeadTarget): HeadTarget {
-  return { os, arch, ...(libc === undefined ? {} : { libc }), release_digest, bundles };
 }
 
 function refused(message: string): UpdateError {

@@ -8,9 +8,10 @@ import { generateKeyPair, type KeyObject } from 'node:crypto';
 import { chmod, lstat, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { thumbprint } from '../bundle/trust-set.ts';
+import { importTrustSet, thumbprint } from '../bundle/trust-set.ts';
 import type { TrustFile } from '../bundle/trust.ts';
 import { hasErrno, UpdateError } from '../errors.ts';
+import { encryptPrivateKey } from './encrypted-pkcs8.ts';
 import { publicJwk } from './public-jwk.ts';
 
 const generate = promisify(generateKeyPair);
@@ -39,6 +40,13 @@ export interface GenerateKeysOptions {
   readonly development?: boolean;
   /** Bits of the RSA keys; 3072 unless told. */
   readonly modulusLength?: number;
+  /** Encrypts the private keys (PKCS#8, AES-256-CBC); in the clear unless told. See `readPassphrase`. */
+  readonly passphrase?: string | undefined;
+  /**
+   * Keys that are kept elsewhere, in an HSM or KMS (`createExternalSigner`): for these purposes no private key is written, and
+   * the trust file names these public keys.
+   */
+  readonly publicKeys?: Readonly<Partial<Record<KeyPurpose, KeyObject>>> | undefined;
 }
 
 /** What was generated. */
@@ -51,7 +59,8 @@ export interface GeneratedKeys {
 /**
  * Generates the four key pairs of a publisher and writes them with their trust file.
  *
- * @throws UpdateError `KEYS_EXIST` when one of the files is there already (nothing is written then), `WRITE_FAILED`
+ * @throws UpdateError `KEYS_EXIST` when one of the files is there already (nothing is written then), `WRITE_FAILED`,
+ * `SIGNING_FAILED` for a passphrase that cannot be used, `TRUST_SET_INVALID` for a public key that does not fit its purpose
  * @example
  * const { trustFile } = await generateKeys({ product: 'coresdk-sidecar', dir: 'keys' });
  */
@@ -69,27 +78,42 @@ async function generateInto(dir: string, options: GenerateKeysOptions): Promise<
   for (const name of [...purposes.map(({ file }) => file), TRUST_FILE]) await expectAbsent(join(dir, name));
   await chmod(dir, 0o700);
 
-  const pairs = await Promise.all(
-    purposes.map(({ alg }) => generatePair(alg, options.modulusLength ?? 3072)),
+  const made = await Promise.all(
+    (Object.keys(KEY_PURPOSES) as KeyPurpose[]).map((purpose) => makeKey(purpose, options)),
   );
-  const keys: TrustFile['keys'] = [];
-  for (const [index, { privateKey, publicKey }] of pairs.entries()) {
-    const purpose = purposes[index];
-    if (purpose === undefined) continue;
-    const jwk = publicJwk(publicKey);
-    const { alg, use } = purpose;
-    keys.push({ kid: thumbprint(jwk), alg, use, audiences: [...purpose.audiences], jwk });
-    await writeOnce(join(dir, purpose.file), privateKey.export({ format: 'pem', type: 'pkcs8' }), 0o600);
-  }
   const trust: TrustFile = {
     schema: 1,
     product: options.product,
     ...(options.development === undefined ? {} : { development: options.development }),
-    keys,
+    keys: made.map(({ entry }) => entry),
   };
+  // What no program would take must not be written.
+  importTrustSet(trust);
+  for (const { file, pem } of made) if (pem !== null) await writeOnce(join(dir, file), pem, 0o600);
   const trustFile = join(dir, TRUST_FILE);
   await writeOnce(trustFile, `${JSON.stringify(trust, null, 2)}\n`, 0o644);
   return { dir, trustFile, trust };
+}
+
+/** A key for a purpose; `pem` is null where the private key is kept elsewhere. */
+async function makeKey(
+  purpose: KeyPurpose,
+  options: GenerateKeysOptions,
+): Promise<{ file: string; pem: string | Buffer | null; entry: TrustFile['keys'][number] }> {
+  const { file, alg, use, audiences } = KEY_PURPOSES[purpose];
+  const entryOf = (key: KeyObject): TrustFile['keys'][number] => {
+    const jwk = publicJwk(key);
+    return { kid: thumbprint(jwk), alg, use, audiences: [...audiences], jwk };
+  };
+  const elsewhere = options.publicKeys?.[purpose];
+  if (elsewhere !== undefined) return { file, pem: null, entry: entryOf(elsewhere) };
+  const { publicKey, privateKey } = await generatePair(alg, options.modulusLength ?? 3072);
+  return { file, pem: await privatePem(privateKey, options.passphrase), entry: entryOf(publicKey) };
+}
+
+async function privatePem(key: KeyObject, passphrase: string | undefined): Promise<string | Buffer> {
+  if (passphrase !== undefined) return encryptPrivateKey(key, passphrase);
+  return key.export({ format: 'pem', type: 'pkcs8' });
 }
 
 async function generatePair(

@@ -1,20 +1,31 @@
-import { constants, createPrivateKey, createPublicKey, createSign, type KeyObject } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+/**
+ * What signs documents, wherever its private key is.
+ *
+ * Invariant: a signer never shows its private key, and fits one algorithm, which its key decides.
+ */
+import { constants, createPublicKey, createSign, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { CompactSign } from 'jose';
 import { thumbprint } from '../bundle/trust-set.ts';
 import { UpdateError } from '../errors.ts';
 import { KEY_PURPOSES, type KeyPurpose } from './keys.ts';
+import { readPrivateKey, type AskPassphrase } from './private-key.ts';
 import { publicJwk } from './public-jwk.ts';
 
-/** Signs what comes in pieces; used once. */
-export interface StreamSigner {
-  update(chunk: string): void;
-  /** The signature in base64url. */
-  sign(): string;
+/** Signs what comes in pieces; used once. Dispose of it when it is not needed any more, signed or not. */
+export interface StreamSigner extends AsyncDisposable {
+  /** Takes the next piece of the signing input, ASCII; resolves when there is room for one more. */
+  update(chunk: string): Promise<void>;
+  /**
+   * Ends the input.
+   *
+   * @returns the signature as it stands in a JWS (RFC 7518 sections 3.3 and 3.4), in base64url
+   * @throws UpdateError `SIGNING_FAILED`
+   */
+  sign(): Promise<string>;
 }
 
-/** A private key that can sign. Never shows the key itself. */
+/** A key that can sign: a private key in memory, or a command that holds one (`createExternalSigner`). */
 export interface Signer {
   /** RFC 7638 thumbprint of its public key. */
   readonly kid: string;
@@ -25,20 +36,23 @@ export interface Signer {
   signSmall(payload: Uint8Array, typ: string): Promise<string>;
 }
 
+/** How a private key is loaded. */
+export interface LoadSignerOptions {
+  /** Asked once, and only when the key is encrypted; see `readPassphrase`. */
+  readonly passphrase?: AskPassphrase | undefined;
+}
+
 /**
- * Loads a private key (PKCS#8 PEM): RSA of 2048 bits or more signs RS256, EC P-256 signs ES256.
+ * Loads a private key (PKCS#8 PEM, plain or encrypted): RSA of 2048 bits or more signs RS256, EC P-256 signs ES256.
  *
  * @param path - a file that `core keys generate` wrote
- * @throws UpdateError `SIGNING_FAILED` when it cannot be read or is of another kind
+ * @throws UpdateError `SIGNING_FAILED` when it cannot be read or is of another kind, and when it is encrypted and the passphrase
+ * is missing or wrong; what `options.passphrase` rejects with
  * @example
- * const signer = await loadSigner('keys/bundle.pem');
+ * const signer = await loadSigner('keys/bundle.pem', { passphrase: () => readPassphrase({ prompt: 'Passphrase' }) });
  */
-export async function loadSigner(path: string): Promise<Signer> {
-  try {
-    return makeSigner(createPrivateKey(await readFile(path)));
-  } catch (error) {
-    throw UpdateError.from(error, 'SIGNING_FAILED', `the private key ${path} cannot be used`);
-  }
+export async function loadSigner(path: string, options: LoadSignerOptions = {}): Promise<Signer> {
+  return makeSigner(await readPrivateKey(path, options.passphrase));
 }
 
 /**
@@ -46,8 +60,12 @@ export async function loadSigner(path: string): Promise<Signer> {
  *
  * @throws UpdateError `SIGNING_FAILED`
  */
-export async function loadSignerFor(dir: string, purpose: KeyPurpose): Promise<Signer> {
-  return loadSigner(join(dir, KEY_PURPOSES[purpose].file));
+export async function loadSignerFor(
+  dir: string,
+  purpose: KeyPurpose,
+  options: LoadSignerOptions = {},
+): Promise<Signer> {
+  return loadSigner(join(dir, KEY_PURPOSES[purpose].file), options);
 }
 
 /**
@@ -56,15 +74,7 @@ export async function loadSignerFor(dir: string, purpose: KeyPurpose): Promise<S
  * @throws UpdateError `SIGNING_FAILED` when the key is of another kind
  */
 export function makeSigner(key: KeyObject): Signer {
-  const jwk = publicJwk(createPublicKey(key));
-  const alg = jwk.kty === 'RSA' ? 'RS256' : 'ES256';
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  if (alg === 'RS256' && bits < 2048)
-    throw new UpdateError(
-      'SIGNING_FAILED',
-      `expected an RSA key of 2048 bits or more, found ${String(bits)}`,
-    );
-  const kid = thumbprint(jwk);
+  const { kid, alg } = describePublicKey(createPublicKey(key));
   const input =
     alg === 'ES256'
       ? { key, dsaEncoding: 'ieee-p1363' as const }
@@ -75,12 +85,35 @@ export function makeSigner(key: KeyObject): Signer {
     stream() {
       const sign = createSign('sha256');
       return {
-        update: (chunk) => void sign.update(chunk, 'latin1'),
-        sign: () => sign.sign(input).toString('base64url'),
+        update: async (chunk) => void sign.update(chunk, 'latin1'),
+        sign: async () => sign.sign(input).toString('base64url'),
+        [Symbol.asyncDispose]: () => Promise.resolve(),
       };
     },
     async signSmall(payload, typ) {
       return new CompactSign(payload).setProtectedHeader({ alg, kid, typ }).sign(key);
     },
   };
+}
+
+/**
+ * What a public key signs with, and its name.
+ *
+ * @throws UpdateError `SIGNING_FAILED` for anything but RSA of 2048 to 8192 bits with e = 65537, and EC P-256
+ */
+export function describePublicKey(key: KeyObject): Pick<Signer, 'kid' | 'alg'> {
+  const jwk = publicJwk(key);
+  if (jwk.kty === 'EC') return { kid: thumbprint(jwk), alg: 'ES256' };
+  const { modulusLength = 0, publicExponent } = key.asymmetricKeyDetails ?? {};
+  if (modulusLength < 2048 || modulusLength > 8192)
+    throw new UpdateError(
+      'SIGNING_FAILED',
+      `expected an RSA key of 2048 to 8192 bits, found ${String(modulusLength)}`,
+    );
+  if (publicExponent !== 65537n)
+    throw new UpdateError(
+      'SIGNING_FAILED',
+      `expected the RSA exponent 65537, found ${String(publicExponent)}`,
+    );
+  return { kid: thumbprint(jwk), alg: 'RS256' };
 }

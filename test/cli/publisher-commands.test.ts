@@ -186,14 +186,19 @@ describe('core feed publish', () => {
     [['--channel', 'manual'], 2],
     [['--expires-days', '15'], 2],
     [['--block', 'all'], 2],
+    [['--channel', 'stable'], 1],
     [['--key', 'bundle.pem'], 3],
+    [['--key', 'head-stable.pem'], 3],
+    [['--rollout-start', '2026-01-01T00:00:00Z'], 2],
+    [['--rollout-percent', '101'], 2],
+    [['--signer', 'true'], 2],
   ])('refuses %j', async ([option = '', value = ''], exit) => {
     const { dir, trustFile } = await testKeys();
     const { path } = await makeRelease({ version: '1.1.0' });
     const options = new Map([
       ['--feed', join(await tempFolder(), 'feed')],
-      ['--channel', 'stable'],
-      ['--key', join(dir, 'head-stable.pem')],
+      ['--channel', 'edge'],
+      ['--key', join(dir, 'head-edge.pem')],
       ['--trust', trustFile],
       [option, option === '--key' ? join(dir, value) : value],
     ]);

@@ -38,6 +38,13 @@ describe('status for people', () => {
     `);
   });
 
+  it('of a host whose turn in a rollout comes later', () => {
+    const reason = `1.2.0 on stable is rolled out bit by bit; this host’s turn comes at ${ago(-86_400)}`;
+    expect(text({ held_back: { version: '1.2.0', reason, until: ago(-86_400) } })).toContain(
+      '\nheld back    1.2.0 on stable is rolled out bit by bit; this host’s turn comes at 2026-01-03T03:04:05Z\n',
+    );
+  });
+
   it('of a host that updates', () => {
     expect(
       text({

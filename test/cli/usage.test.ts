@@ -17,12 +17,20 @@ const COMMANDS = [
   'keys',
   'keys generate',
   'keys inspect',
+  'keys merge',
   'bundle',
   'bundle create',
   'bundle inspect',
   'bundle verify',
   'feed',
+  'feed init',
   'feed publish',
+  'feed promote',
+  'feed block',
+  'feed rollout',
+  'feed refresh',
+  'feed verify',
+  'feed serve',
 ];
 
 const words = (command: string): string[] => command.split(' ').filter((word) => word !== '');
@@ -57,6 +65,18 @@ describe('a command line that is not understood', () => {
     ['bundle create x'],
     ['keys generate'],
     ['feed publish'],
+    ['feed promote --feed f'],
+    ['feed block --feed f --trust t --key k'],
+    ['feed block 1.x --feed f --trust t --key k'],
+    ['feed rollout --percent 10 --duration 60 --feed f --trust t'],
+    ['feed rollout --all --percent 10 --feed f --trust t'],
+    ['feed rollout --percent 101 --feed f --trust t'],
+    ['feed rollout --duration 1w --percent 1 --feed f --trust t'],
+    ['feed rollout --start yesterday --percent 1 --feed f --trust t'],
+    ['feed serve --feed f --port 65536'],
+    ['keys generate --dir d --public-key other=f'],
+    ['keys generate --dir d --public-key bundle'],
+    ['keys merge --out f'],
   ])('`core %s` ends with 2 and one line', async (line) => {
     const run = await core(words(line));
     expect(run).toMatchObject({ exit: 2, out: '' });

@@ -80,7 +80,8 @@ describe('publishToFeed', () => {
     const { kid } = await loadSignerFor(dir, 'head-edge');
     const found = await tree(feedDir);
     expect(found[`by-key/${kid}/edge.jws`]).toBe(found['edge.jws']);
-    expect(Object.keys(found)).toHaveLength(3);
+    expect(found['archive/edge-0-1.jws']).toBe(found['edge.jws']);
+    expect(Object.keys(found)).toHaveLength(4);
   });
 
   it('counts up with each release, and keeps what was published before', async () => {

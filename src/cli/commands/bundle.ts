@@ -3,7 +3,6 @@ import { Option, type Command } from 'commander';
 import { UpdateError } from '../../errors.ts';
 import { createBundle } from '../../publish/bundle-writer.ts';
 import { inspectBundle, verifyBundleFile } from '../../publish/inspect.ts';
-import { loadSigner } from '../../publish/signer.ts';
 import { readTrustFile } from '../../publish/trust-file.ts';
 import type { Platform } from '../../types.ts';
 import { collectFiles } from '../bundle-files.ts';
@@ -12,9 +11,9 @@ import { bytes } from '../bytes.ts';
 import type { CliContext } from '../context.ts';
 import { bundleAudience, DEFAULT_PRODUCT, semverVersion } from '../options.ts';
 import { plain, plainJson } from '../plain.ts';
+import { loadOneSigner, withSigners, type SignerOptions } from '../signers.ts';
 
-interface CreateOptions {
-  readonly key: string;
+interface CreateOptions extends SignerOptions {
   readonly version: string;
   readonly entrypoint: string;
   readonly audience: 'feed' | 'airgap';
@@ -36,14 +35,14 @@ async function readNotes(path: string): Promise<string> {
 }
 
 function addCreate(bundle: Command, context: CliContext): void {
-  bundle
+  const create = bundle
     .command('create')
     .summary('make a signed bundle of a release')
     .description(
       'Makes a signed bundle of a release for one platform. A folder gives the files in it, a file gives itself; what may be executed gets mode 0755.',
     )
-    .argument('<files...>', 'folders and files')
-    .requiredOption('--key <pem>', 'the private key: bundle.pem for stable,edge, airgap.pem for airgap')
+    .argument('<files...>', 'folders and files');
+  withSigners(create, 'the private key: bundle.pem for stable,edge, airgap.pem for airgap')
     .requiredOption('--version <version>', 'the release’s version', semverVersion)
     .requiredOption('--entrypoint <path>', 'the program’s path in the bundle')
     .requiredOption('--audience <audience>', '`stable,edge` or `airgap`', bundleAudience)
@@ -72,8 +71,7 @@ Example:
     --audience stable,edge --out coresdk-sidecar-1.1.0.jws dist/`,
     )
     .action(async (inputs: string[], options: CreateOptions) => {
-      const { os, arch, libc, key, notesFile, product, version, audience, entrypoint, minUpdater, out } =
-        options;
+      const { os, arch, libc, notesFile, product, version, audience, entrypoint, minUpdater, out } = options;
       const made = await createBundle({
         product,
         version,
@@ -83,7 +81,7 @@ Example:
         out,
         platform: { os, arch, libc },
         files: await collectFiles(inputs),
-        signer: await loadSigner(key),
+        signer: await loadOneSigner(options),
         notes: notesFile === undefined ? undefined : await readNotes(notesFile),
         createdAt: context.now(),
       });

@@ -1,0 +1,82 @@
+/** What a head says, its dates and its place apart. Pure. */
+import semver from 'semver';
+import type { Head, HeadRollout, HeadTarget } from '../bundle/head.ts';
+import { UpdateError } from '../errors.ts';
+import { platformName } from './inspect.ts';
+
+/** What a head says of its release and of others. */
+export type HeadBody = Pick<
+  Head,
+  'version' | 'min_version' | 'blocked' | 'targets' | 'steps' | 'rollout' | 'bake' | 'security'
+>;
+
+/** How a release shall reach a fleet: either `duration` or `percent`. */
+export interface RolloutWish {
+  /** When the first host may take it, s since 1970; unless told, what it was, and at first now. */
+  readonly start?: number | undefined;
+  /** Seconds over which the share of hosts grows from none to all. */
+  readonly duration?: number | undefined;
+  /** A fixed share of hosts, 0 to 100. */
+  readonly percent?: number | undefined;
+}
+
+/** The body of a head. */
+export function bodyOf(head: Head): HeadBody {
+  const { version, min_version, blocked, targets, steps, rollout, bake, security } = head;
+  return { version, min_version, blocked, targets, steps, rollout, bake, security };
+}
+
+/** Whether two bodies say the same, whatever the order of what they list. */
+export function sameOffer(a: HeadBody, b: HeadBody): boolean {
+  return offer(a) === offer(b);
+}
+
+function offer(body: HeadBody): string {
+  const { rollout, security } = body;
+  return JSON.stringify([
+    body.version,
+    body.min_version,
+    sortedVersions(body.blocked ?? []),
+    mergeTargets(body.targets),
+    (body.steps ?? []).map(({ version, targets }) => [version, mergeTargets(targets)]),
+    [rollout?.start, rollout?.duration, rollout?.percent],
+    body.bake,
+    [security?.reason, security?.at],
+  ]);
+}
+
+/**
+ * The rollout that a head gets.
+ *
+ * @param before - what the head before said of the same release
+ * @param now - ms since 1970
+ * @returns the one before when nothing is wished
+ * @throws UpdateError `PUBLISH_REFUSED` for both of `duration` and `percent`, or none
+ */
+export function rolloutOf(
+  wish: RolloutWish | undefined,
+  before: HeadRollout | undefined,
+  now: number,
+): HeadRollout | undefined {
+  if (wish === undefined) return before;
+  const { duration, percent } = wish;
+  if ((duration === undefined) === (percent === undefined))
+    throw new UpdateError('PUBLISH_REFUSED', 'expected either a duration or a percentage of a rollout');
+  return { start: wish.start ?? before?.start ?? Math.floor(now / 1000), duration, percent };
+}
+
+/** The targets of all, the later ones where two name a platform; sorted, so that order never matters. */
+export function mergeTargets(...lists: readonly (readonly HeadTarget[])[]): HeadTarget[] {
+  const byName = new Map(lists.flat().map((target) => [platformName(target), normal(target)]));
+  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, target]) => target);
+}
+
+/** Versions, each once, in their order. */
+export function sortedVersions(versions: readonly string[]): string[] {
+  return [...new Set(versions)].sort(semver.compare);
+}
+
+/** One order of members, so that equal targets are equal as text. */
+function normal({ os, arch, libc, release_digest, bundles }: HeadTarget): HeadTarget {
+  return { os, arch, ...(libc === undefined ? {} : { libc }), release_digest, bundles };
+}

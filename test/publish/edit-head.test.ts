@@ -1,0 +1,130 @@
+import { describe, expect, it } from 'vitest';
+import type { Head } from '../../src/bundle/head.ts';
+import { blockVersions } from '../../src/publish/block.ts';
+import { refreshHead } from '../../src/publish/edit-head.ts';
+import { publishToFeed, type PublishOptions } from '../../src/publish/feed.ts';
+import type { RolloutWish } from '../../src/publish/head-body.ts';
+import { setRollout } from '../../src/publish/rollout-head.ts';
+import { refusal } from '../fixtures/refusal.ts';
+import { tempFolder } from '../fixtures/release.ts';
+import { bundle, DAY, headOptions, HOUR, NOW, tree } from './support/feed-rig.ts';
+
+async function feed(more: Partial<PublishOptions> = {}): Promise<{ feedDir: string; head: Head }> {
+  const feedDir = await tempFolder();
+  const options = await headOptions(feedDir, 'edge', NOW);
+  const { head } = await publishToFeed({ ...options, bundles: [await bundle('1.1.0')], ...more });
+  return { feedDir, head };
+}
+
+const edge = (feedDir: string, now = NOW + HOUR) => headOptions(feedDir, 'edge', now);
+
+describe('blockVersions', () => {
+  it('adds to the list, also the version that the head names, and is safe to run again', async () => {
+    const { feedDir, head: before } = await feed({ blocked: ['1.0.9'] });
+    const { head } = await blockVersions({ ...(await edge(feedDir)), versions: ['1.1.0', '1.0.10'] });
+    expect(head).toMatchObject({ blocked: ['1.0.9', '1.0.10', '1.1.0'], seq: 2, targets: before.targets });
+    const again = await blockVersions({ ...(await edge(feedDir)), versions: ['1.0.9'] });
+    expect(again).toMatchObject({ changed: false, head: { seq: 2 } });
+    const publish = { ...(await edge(feedDir)), bundles: [await bundle('1.1.0')], refresh: true };
+    expect(await refusal(publishToFeed(publish))).toBe('PUBLISH_REFUSED');
+    const next = await publishToFeed({ ...publish, bundles: [await bundle('1.2.0')] });
+    expect(next.head.blocked).toEqual(['1.0.9', '1.0.10', '1.1.0']);
+  });
+
+  it('takes versions off the list', async () => {
+    const { feedDir } = await feed({ blocked: ['1.0.9', '1.0.8'] });
+    const undo = async (versions: string[]): Promise<Head> =>
+      (await blockVersions({ ...(await edge(feedDir)), versions, undo: true })).head;
+    expect((await undo(['1.0.9'])).blocked).toEqual(['1.0.8']);
+    expect(await undo(['1.0.8'])).not.toHaveProperty('blocked');
+  });
+
+  it('refuses what is no version, more than a head may hold, and a channel without a head', async () => {
+    const { feedDir } = await feed();
+    const before = await tree(feedDir);
+    const many = Array.from({ length: 257 }, (_, patch) => `0.0.${String(patch)}`);
+    for (const versions of [['1'], many])
+      expect(await refusal(blockVersions({ ...(await edge(feedDir)), versions }))).toBe('PUBLISH_REFUSED');
+    const stable = await headOptions(feedDir, 'stable', NOW);
+    expect(await refusal(blockVersions({ ...stable, versions: ['1.0.0'] }))).toBe('PUBLISH_REFUSED');
+    expect(await tree(feedDir)).toEqual(before);
+  });
+});
+
+describe('setRollout', () => {
+  const set = async (feedDir: string, rollout: RolloutWish | null, now = NOW + HOUR) =>
+    setRollout({ ...(await edge(feedDir, now)), rollout });
+
+  it('starts now, keeps its start when it is changed, and ends', async () => {
+    const { feedDir } = await feed();
+    const start = (NOW + HOUR) / 1000;
+    expect((await set(feedDir, { percent: 10 })).head.rollout).toEqual({ start, percent: 10 });
+    expect(await set(feedDir, { percent: 10 }, NOW + DAY)).toMatchObject({ changed: false });
+    expect((await set(feedDir, { percent: 50 }, NOW + DAY)).head.rollout).toEqual({ start, percent: 50 });
+    expect((await set(feedDir, { duration: 60, start: 7 }, NOW + DAY)).head.rollout).toEqual({
+      start: 7,
+      duration: 60,
+    });
+    expect((await set(feedDir, null, NOW + DAY)).head).not.toHaveProperty('rollout');
+    expect(await set(feedDir, null, NOW + DAY)).toMatchObject({ changed: false });
+  });
+
+  it.each([{}, { percent: 10, duration: 60 }, { percent: 101 }, { duration: 0 }, { duration: 91 * 86_400 }])(
+    'refuses %j',
+    async (rollout) => {
+      const { feedDir } = await feed();
+      expect(await refusal(set(feedDir, rollout))).toBe('PUBLISH_REFUSED');
+    },
+  );
+
+  it('says what is missing', async () => {
+    const { feedDir } = await feed();
+    await expect(set(feedDir, {})).rejects.toThrow('expected either a duration or a percentage');
+  });
+
+  it('belongs to its release: the next one is for all, unless told', async () => {
+    const { feedDir, head } = await feed({ rollout: { duration: 3600 } });
+    expect(head.rollout).toEqual({ start: NOW / 1000, duration: 3600 });
+    const again = await publishToFeed({
+      ...(await edge(feedDir)),
+      bundles: [await bundle('1.1.0')],
+      rollout: { duration: 3600 },
+    });
+    expect(again.changed).toBe(false);
+    const next = await publishToFeed({ ...(await edge(feedDir)), bundles: [await bundle('1.2.0')] });
+    expect(next.head).not.toHaveProperty('rollout');
+  });
+});
+
+describe('refreshHead', () => {
+  it('says the same for longer', async () => {
+    const { feedDir, head: before } = await feed({ minVersion: '1.0.0', blocked: ['1.0.1'] });
+    const { head, changed } = await refreshHead(await edge(feedDir));
+    expect(changed).toBe(true);
+    const { iat, nbf, exp, jti, seq, ...same } = head;
+    expect(before).toMatchObject(same);
+    expect([iat, nbf, exp]).toEqual([NOW + HOUR, NOW + HOUR, NOW + HOUR + 7 * DAY].map((ms) => ms / 1000));
+    expect([seq, jti === before.jti]).toEqual([2, false]);
+  });
+});
+
+describe('steps', () => {
+  it('are published with the release, carried over, replaced and dropped', async () => {
+    const { feedDir, head } = await feed({ stepBundles: [await bundle('1.0.5'), await bundle('1.0.2')] });
+    expect(head.steps?.map(({ version }) => version)).toEqual(['1.0.2', '1.0.5']);
+    const publish = async (version: string, more: Partial<PublishOptions> = {}): Promise<Head> =>
+      (await publishToFeed({ ...(await edge(feedDir)), bundles: [await bundle(version)], ...more })).head;
+    expect((await publish('1.2.0')).steps).toEqual(head.steps);
+    expect((await publish('1.2.0', { stepBundles: [await bundle('1.0.5')] })).steps).toHaveLength(1);
+    expect(await publish('1.2.0', { steps: [] })).not.toHaveProperty('steps');
+  });
+
+  it.each([['1.1.0'], ['1.2.0']])('refuse %s, which is not older than the release', async (step) => {
+    expect(await refusal(feed({ stepBundles: [await bundle(step)] }))).toBe('PUBLISH_REFUSED');
+  });
+
+  it('refuse two bundles of one version for one platform', async () => {
+    const stepBundles = [await bundle('1.0.5'), await bundle('1.0.5')];
+    expect(await refusal(feed({ stepBundles }))).toBe('PUBLISH_REFUSED');
+  });
+});
