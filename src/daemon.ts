@@ -18,6 +18,7 @@ import { createIds } from './adapters/ids.ts';
 import { immediateGate } from './adapters/immediate-gate.ts';
 import { openJournal } from './adapters/journal.ts';
 import { createProcesses } from './adapters/processes.ts';
+import { readMachineId } from './adapters/machine-id.ts';
 import { openQuarantine } from './adapters/quarantine.ts';
 import { openStateDir, statePaths } from './adapters/state-dir.ts';
 import { openVersionStore } from './adapters/version-store.ts';
@@ -115,6 +116,8 @@ function settingsOf({ update, probe }: Config, disabled: string | null): Setting
     disabled,
     checkIntervalMs: update.checkIntervalMs,
     jitter: update.jitter,
+    minAgeMs: update.minAgeMs,
+    allowSecurityOverride: update.allowSecurityOverride,
     rollbackTimeoutMs: update.rollbackTimeoutMs,
     probeIntervalMs: probe.intervalMs,
     probeSuccessThreshold: probe.successThreshold,
@@ -138,7 +141,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   if (config.runtime.kind === 'k8s' && !existsSync(statePaths(config.stateDir).stateDb))
     return superviseOnly(options);
 
-  const host = describeHost(embedded);
+  const facts = describeHost(embedded);
   const feedUrl = config.update.feedUrl ?? embedded.feedUrl;
   const paths = await openStateDir(config.stateDir);
   const { journal, damage } = openJournal({ path: paths.stateDb, clock: systemClock });
@@ -162,7 +165,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     probe: createHttpProbe({ url: config.probe.url, timeoutMs: config.probe.timeoutMs }),
     gate: immediateGate,
     reporter: board.reporter,
-    host,
+    host: { ...facts, machineId: await readMachineId(nodeDisk, paths.machineId) },
   };
   const observe: StepObserver = (event) => {
     log.step(event);

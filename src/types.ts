@@ -81,6 +81,8 @@ export interface Offer {
   readonly release: Release | null;
   /** The channel whose head named it; null for a local file. */
   readonly channel: FeedChannel | null;
+  /** What the history must say of it however it ends: a security override that was honoured. */
+  readonly note?: string | undefined;
 }
 
 /** A complete bundle in the private temporary folder. */
@@ -98,6 +100,8 @@ export interface Verified {
   readonly manifest: Manifest;
   /** The `kid` that signed it. */
   readonly kid: string;
+  /** What the history must say of it however it ends: a security override that was honoured for a bundle from a file. */
+  readonly note?: string | undefined;
   /** The folder in `downloads/` that holds its files; null when this very release runs already and nothing was unpacked. */
   readonly unpacked: string | null;
 }

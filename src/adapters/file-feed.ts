@@ -12,7 +12,7 @@ import { UpdateError, hasErrno } from '../errors.ts';
 import type { Feed, FeedBody } from '../services/ports.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 import { capped, gather, tooLarge } from './feed-limits.ts';
-import { joinFeedPath } from './feed-path.ts';
+import { headPath, joinFeedPath } from './feed-path.ts';
 
 const CHUNK = 64 * 1024;
 
@@ -99,8 +99,8 @@ export function createFileFeed(base: URL): Feed {
     return { offset, chunks: capped(read(opened, offset, signal), maxBytes - offset, code, opened.path) };
   };
   return {
-    head: async (channel, maxBytes, signal) =>
-      gather((await body(`${channel}.jws`, 0, maxBytes, 'JWS_TOO_LARGE', signal)).chunks),
+    head: async (channel, maxBytes, signal, kid) =>
+      gather((await body(headPath(channel, kid), 0, maxBytes, 'JWS_TOO_LARGE', signal)).chunks),
     bundle: (path, offset, maxBytes, signal) => body(path, offset, maxBytes, 'DOWNLOAD_TOO_LARGE', signal),
   };
 }

@@ -13,7 +13,7 @@ import type { ErrorCode } from '../error-codes.ts';
 import type { Feed, FeedBody } from '../services/ports.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 import { capped, gather, tooLarge, unstalled } from './feed-limits.ts';
-import { displayUrl, joinFeedPath } from './feed-path.ts';
+import { displayUrl, headPath, joinFeedPath } from './feed-path.ts';
 import { requestFault, bodyFault, statusFault } from './http-feed-errors.ts';
 
 /** Limits of a feed over HTTP. */
@@ -162,9 +162,10 @@ export function createHttpFeed(base: URL, limits: HttpFeedLimits): HttpFeed {
   });
   const send = sender(base, agent, limits);
   return {
-    head: async (channel, maxBytes, signal) => {
+    head: async (channel, maxBytes, signal, kid) => {
       // A cache on the way must ask the feed (RFC 9111, 5.2.1.4): a head is only good when it is fresh.
-      const answer = await send({ path: `${channel}.jws`, headers: { 'cache-control': 'no-cache' }, signal });
+      const path = headPath(channel, kid);
+      const answer = await send({ path, headers: { 'cache-control': 'no-cache' }, signal });
       return gather(accept(answer, 0, maxBytes, 'JWS_TOO_LARGE').chunks);
     },
     bundle: async (path, offset, maxBytes, signal) => {

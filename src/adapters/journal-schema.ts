@@ -32,6 +32,7 @@ const TABLES = `
   ) STRICT;
   CREATE TABLE budgets (name TEXT NOT NULL UNIQUE, spent_ms REAL NOT NULL, at INTEGER NOT NULL) STRICT;
   CREATE TABLE refusals (sha256 TEXT NOT NULL UNIQUE, code TEXT NOT NULL, count INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
+  CREATE TABLE seen (digest TEXT NOT NULL UNIQUE, at INTEGER NOT NULL) STRICT;
 `;
 
 /** Makes the tables in an empty file, all or none. */
@@ -82,6 +83,7 @@ const facts: z.ZodType<AttemptFacts> = z.strictObject({
   version: z.string().optional(),
   error: error.optional(),
   interruptions: z.int().min(0).optional(),
+  note: z.string().optional(),
 });
 
 /** A column that holds JSON. */

@@ -1,10 +1,10 @@
 /**
- * The journal on `node:sqlite`: the attempt in flight, the history, budgets and refusals.
+ * The journal on `node:sqlite`: the attempt in flight, the history, budgets, refusals, and when releases were first seen.
  *
  * Invariants:
  * - Every method that writes is one transaction, durable when it resolves.
  * - At most one attempt is in flight. Another that enters while one is in flight ends the first as `interrupted`.
- * - Tables do not grow without end: 500 attempts, 500 budgets, 500 refusals are kept, the newest.
+ * - Tables do not grow without end: 500 attempts, 500 budgets, 500 refusals, 500 seen releases are kept, the newest.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { z } from 'zod';
@@ -81,7 +81,7 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
     }
   }
 
-  const trim = (table: 'attempts' | 'budgets' | 'refusals', order: 'rowid' | 'at'): void => {
+  const trim = (table: 'attempts' | 'budgets' | 'refusals' | 'seen', order: 'rowid' | 'at'): void => {
     run(
       `DELETE FROM ${table} WHERE rowid NOT IN (SELECT rowid FROM ${table} ORDER BY ${order} DESC, rowid DESC LIMIT ${String(KEEP)})`,
     );
@@ -130,7 +130,9 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
     close: (end) =>
       write(`write that attempt ${end.attempt.id} ended`, () => {
         const { id } = end.attempt;
-        if (readInFlight()?.attempt.id === id) run('DELETE FROM in_flight');
+        const flying = readInFlight();
+        const note = flying?.attempt.id === id ? flying.facts.note : undefined;
+        if (flying?.attempt.id === id) run('DELETE FROM in_flight');
         if (end.outcome === 'nothing' || end.outcome === 'available') {
           run('DELETE FROM attempts WHERE id = ? AND ended_at IS NULL', id);
           return;
@@ -141,7 +143,7 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
            WHERE id = ? AND ended_at IS NULL`,
           clock.now(),
           end.outcome,
-          end.reason,
+          note === undefined ? end.reason : `${end.reason}; ${note}`,
           end.error?.code ?? null,
           end.error?.message ?? null,
           end.from?.version ?? null,
@@ -215,6 +217,19 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
           rows(refusalRow, 'SELECT sha256, code, count, at FROM refusals WHERE sha256 = ?', sha256)[0] ??
           null,
       ),
+
+    seen: async (digest) => {
+      const now = clock.now();
+      const sql = 'SELECT at AS value FROM seen WHERE digest = ?';
+      const first = (await read('when a release was first seen', () => rows(numberRow, sql, digest)))[0]
+        ?.value;
+      if (first !== undefined && first <= now) return first;
+      await write(`record that ${digest} was seen`, () => {
+        run('INSERT OR REPLACE INTO seen (digest, at) VALUES (?, ?)', digest, now);
+        trim('seen', 'rowid');
+      });
+      return now;
+    },
 
     end: () => {
       if (ended) return;

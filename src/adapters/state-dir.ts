@@ -26,6 +26,8 @@ export interface StatePaths {
   readonly controlSocket: string;
   /** What is known of the running workload: boot id, pid, start time. */
   readonly workloadRecord: string;
+  /** This host's id for rollouts, where the system has none. */
+  readonly machineId: string;
 }
 
 /** The layout of a state directory, without a look at the disk. */
@@ -40,6 +42,7 @@ export function statePaths(root: string): StatePaths {
     current: join(root, 'current'),
     controlSocket: join(root, 'control.sock'),
     workloadRecord: join(root, 'workload.json'),
+    machineId: join(root, 'machine-id'),
   };
 }
 

@@ -89,22 +89,29 @@ function judgeDates(head: Head, now: number): void {
 /** How a head that came stands to the one that was accepted last. */
 export type HeadOrder = 'newer' | 'same' | 'stale' | 'equivocation';
 
+/** The claims as they were signed. While keys rotate, each key signs them for the clients that know it. */
+const signedClaims = ({ bytes }: HeadDocument): string => {
+  const text = Buffer.from(bytes).toString('latin1');
+  return text.split('.')[1] ?? text;
+};
+
 /**
- * Compares a head that came with the accepted one: by `epoch`, then by `seq`, then by bytes. Both must be verified, and of
- * one channel.
+ * Compares a head that came with the accepted one: by `epoch`, then by `seq`, then by the bytes of the claims. Both must be
+ * verified, and of one channel. `epoch` is what recovers from a stolen key that signed the highest `seq`: the key is retired, and
+ * the next head starts the next epoch.
  *
- * @returns `equivocation` when the place is the same but the bytes are not: the publisher, or who holds its key, signed two
+ * @returns `equivocation` when the place is the same but the claims are not: the publisher, or who holds its key, signed two
  */
 export function compareHeads(accepted: HeadDocument, candidate: HeadDocument): HeadOrder {
   const by = candidate.head.epoch - accepted.head.epoch || candidate.head.seq - accepted.head.seq;
   if (by !== 0) return by > 0 ? 'newer' : 'stale';
-  return Buffer.compare(accepted.bytes, candidate.bytes) === 0 ? 'same' : 'equivocation';
+  return signedClaims(accepted) === signedClaims(candidate) ? 'same' : 'equivocation';
 }
 
 /**
  * The target of a head for a platform. A target without `libc` fits any; one that names this host's is preferred.
  */
-export function selectTarget(head: Head, platform: Platform): HeadTarget | undefined {
+export function selectTarget(head: Pick<Head, 'targets'>, platform: Platform): HeadTarget | undefined {
   const fits = head.targets.filter(({ os, arch }) => os === platform.os && arch === platform.arch);
   return (
     fits.find(({ libc }) => libc !== undefined && libc === platform.libc) ??

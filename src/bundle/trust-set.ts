@@ -1,13 +1,14 @@
 /**
  * Import of a trust set.
  *
- * Invariants: every key in a {@link TrustSet} is RSA of 2048 to 8192 bits with e = 65537, or EC on P-256; its `kid` is its
- * RFC 7638 thumbprint, so no two entries hold the same key; RS256 signs for stable and edge, ES256 for airgap, never
- * crossed; a head key is for one channel.
+ * Invariants: every key in a {@link TrustSet} is RSA of 2048 to 8192 bits with e = 65537 and without the ROCA fingerprint, or EC
+ * on P-256; its `kid` is its RFC 7638 thumbprint, so no two entries hold the same key; RS256 signs for stable and edge, ES256
+ * for airgap, never crossed; a head key is for one channel.
  */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { UpdateError } from '../errors.ts';
 import { firstIssue } from './quote.ts';
+import { hasRocaFingerprint } from './roca.ts';
 import { trustSetSchema, type TrustFile, type TrustKey, type TrustSet } from './trust.ts';
 
 type FileKey = TrustFile['keys'][number];
@@ -112,6 +113,8 @@ function checkStrength(entry: FileKey, key: KeyObject): void {
       `expected an RSA modulus of ${String(RSA_BITS.least)} to ${String(RSA_BITS.most)} bits, found ${String(bits)}`,
     );
   if (exponent !== 65537n) throw fault(entry, `expected the RSA exponent 65537, found ${String(exponent)}`);
+  if (hasRocaFingerprint(BigInt(`0x${Buffer.from(entry.jwk.n, 'base64url').toString('hex')}`)))
+    throw fault(entry, 'was made by a flawed generator (ROCA, CVE-2017-15361)');
 }
 
 function describe(entry: FileKey): string {

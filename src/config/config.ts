@@ -14,6 +14,10 @@ export interface Config {
     readonly feedUrl: string | null;
     /** The share of the interval by which checks are spread, 0 to 1. */
     readonly jitter: number;
+    /** How long a release is known here before it is installed from a feed. */
+    readonly minAgeMs: number;
+    /** Whether a signed security override counts instead of the bake and the rollout. */
+    readonly allowSecurityOverride: boolean;
     /** `CORESDK_UPDATE_DISABLED`: no update of any kind. */
     readonly disabled: boolean;
   };

@@ -33,6 +33,8 @@ export function resolve(file: ConfigFile, ambient: Ambient): Config {
       bundlePath: update.bundle_path ?? null,
       feedUrl: update.feed_url ?? null,
       jitter: update.jitter ?? 0.1,
+      minAgeMs: ms(update.min_age ?? 0),
+      allowSecurityOverride: update.allow_security_override ?? false,
       disabled: ambient.disabled,
     },
     workload: {

@@ -59,6 +59,8 @@ const updateShape = {
   bundle_path: path,
   feed_url: feedUrlSchema,
   jitter: z.number().min(0).max(1).describe('a number from 0 to 1'),
+  min_age: seconds(0, 365 * 24 * 3600),
+  allow_security_override: z.boolean().describe('true or false'),
 };
 
 const workloadShape = {

@@ -75,6 +75,12 @@ export interface Status {
   /** One sentence for the operator: what happens next, or what to do. */
   readonly next_action: string;
   readonly last_error: (ErrorView & { readonly at: string }) | null;
+  /** A newer release that is not for this host yet (rollout, `update.min_age`). `until` is null when nobody knows. */
+  readonly held_back: {
+    readonly version: string;
+    readonly reason: string;
+    readonly until: string | null;
+  } | null;
   /** Why automatic updates are paused. */
   readonly paused: ErrorView | null;
   /** Why the updater is switched off on this host. */

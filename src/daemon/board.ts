@@ -1,7 +1,7 @@
 import { ERROR_CODES } from '../error-codes.ts';
 import type { ErrorRecord } from '../errors.ts';
 import type { AttemptProgress, ErrorView, ProgressView } from '../control/api.ts';
-import type { Clock, Progress, Reporter } from '../services/ports.ts';
+import type { Clock, HeldBack, Progress, Reporter } from '../services/ports.ts';
 import type { Ended, StateName } from '../types.ts';
 
 const KEEP_ENDED = 64;
@@ -22,6 +22,8 @@ export interface Board {
   ended(ended: Ended): void;
   readonly progress: () => ProgressView | null;
   readonly nextCheck: () => { readonly at: number | null; readonly why: string };
+  /** What the last check that came to a verdict held back. */
+  readonly heldBack: () => HeldBack | null;
   readonly lastError: () => TimedError | null;
   /** Newest first; the same warning again only moves up. */
   readonly warnings: () => readonly TimedError[];
@@ -62,6 +64,7 @@ function progressView(progress: Progress): ProgressView | null {
         deadline_ms: Math.round(progress.deadlineMs),
       };
     case 'nextCheck':
+    case 'heldBack':
     case 'warning':
       return null;
   }
@@ -76,6 +79,7 @@ function progressView(progress: Progress): ProgressView | null {
 export function createBoard(clock: Clock, onProgress: (progress: Progress) => void): Board {
   let progress: ProgressView | null = null;
   let nextCheck: { at: number | null; why: string } = { at: null, why: 'starting up' };
+  let heldBack: HeldBack | null = null;
   let lastError: TimedError | null = null;
   let warnings: readonly TimedError[] = [];
   const recent = new Map<string, Ended>();
@@ -84,6 +88,7 @@ export function createBoard(clock: Clock, onProgress: (progress: Progress) => vo
     reporter: {
       report: (reported) => {
         if (reported.kind === 'nextCheck') nextCheck = { at: reported.at, why: reported.why };
+        else if (reported.kind === 'heldBack') heldBack = reported.held;
         else if (reported.kind === 'warning') {
           const { error } = reported;
           const others = warnings.filter(
@@ -106,6 +111,7 @@ export function createBoard(clock: Clock, onProgress: (progress: Progress) => vo
     },
     progress: () => progress,
     nextCheck: () => nextCheck,
+    heldBack: () => heldBack,
     lastError: () => lastError,
     warnings: () => warnings,
     find: (id) => recent.get(id) ?? null,

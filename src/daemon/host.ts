@@ -8,14 +8,20 @@ import type { Host } from '../services/ports.ts';
 const DEFAULT_PRODUCT = 'coresdk-sidecar';
 
 /**
- * The facts of this host and program. A program without keys trusts nobody: every document is refused.
+ * The facts of this host and program, but for its machine id. A program without keys trusts nobody: every document is refused.
  *
  * @throws UpdateError `TRUST_SET_INVALID` when the build embedded a bad key
  */
-export function describeHost(embedded: Embedded): Host {
+export function describeHost(embedded: Embedded): Omit<Host, 'machineId'> {
   const trust: TrustSet =
     embedded.trust === null
       ? { product: DEFAULT_PRODUCT, development: false, keys: new Map() }
       : importTrustSet(embedded.trust);
-  return { product: trust.product, platform: hostPlatform(), updaterVersion: embedded.version, trust };
+  return {
+    product: trust.product,
+    platform: hostPlatform(),
+    updaterVersion: embedded.version,
+    builtFrom: embedded.builtFrom,
+    trust,
+  };
 }

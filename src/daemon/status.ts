@@ -95,6 +95,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
   const { at: nextCheckAt, why } = board.nextCheck();
   const ended = history.filter(({ outcome }) => outcome !== null);
   const [last] = ended;
+  const held = board.heldBack();
   const lastError = board.lastError() ?? errorIn(ended);
   return {
     state,
@@ -108,6 +109,8 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     next_check_why: why,
     next_action: nextAction(sources),
     last_error: lastError === null ? null : { ...errorView(lastError.error), at: iso(lastError.at) },
+    held_back:
+      held === null ? null : { version: held.version, reason: held.reason, until: isoOrNull(held.until) },
     paused: context.paused === null ? null : errorView(context.paused),
     disabled,
     current: versionView(current),

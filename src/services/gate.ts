@@ -1,51 +1,82 @@
-import semver from 'semver';
 import { UpdateError } from '../errors.ts';
+import type { Head } from '../bundle/head.ts';
 import type { Passed, Steps } from '../steps.ts';
-import type { Plan } from '../types.ts';
+import type { FeedChannel, Plan } from '../types.ts';
 import { objection } from './admission.ts';
-import { fetchHead } from './heads.ts';
+import { fetchHead } from './fetch-head.ts';
+import { storedHead } from './heads.ts';
+import { namedRelease } from './named-release.ts';
 import type { Ports } from './ports.ts';
+import type { Settings } from './settings.ts';
+import { turnOf } from './turn.ts';
 
-type Needs = Pick<Ports, 'gate' | 'store' | 'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'quarantine'>;
+type Needs = Pick<
+  Ports,
+  'gate' | 'store' | 'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'quarantine' | 'journal'
+>;
+type Policy = Pick<Settings, 'minAgeMs' | 'allowSecurityOverride'>;
+
+/** The channel's head as it is now; null when the feed is away. */
+async function headNow(ports: Needs, channel: FeedChannel, signal: AbortSignal): Promise<Head | null> {
+  try {
+    return await fetchHead(ports, channel, signal);
+  } catch (error) {
+    // A feed that is away now takes nothing back of what it has signed; anything else that is wrong with it holds the update.
+    const failure = UpdateError.from(error);
+    if (failure.info.blames !== 'feed' || failure.info.exit === 3) throw failure;
+    const accepted = await storedHead(ports, channel, 'any');
+    if (accepted !== null && ports.clock.now() >= accepted.head.exp * 1000)
+      throw new UpdateError(
+        'HEAD_EXPIRED',
+        `the accepted head expired at ${new Date(accepted.head.exp * 1000).toISOString()}, and there is no newer one: ${failure.message}`,
+        { cause: failure },
+      );
+    ports.reporter.report({ kind: 'warning', error: failure.toRecord() });
+    return null;
+  }
+}
 
 /** Looks again at everything that may have changed while the update waited. */
 async function lastLook(
   ports: Needs,
-  { offer, release }: Steps['gate']['input'],
+  settings: Policy,
+  { attempt, offer, release }: Steps['gate']['input'],
   signal: AbortSignal,
 ): Promise<UpdateError | null> {
-  if (offer.channel !== null) {
-    try {
-      const head = await fetchHead(ports, offer.channel, signal);
-      if (semver.gt(head.version, release.version))
-        return new UpdateError(
-          'SUPERSEDED',
-          `${head.version} appeared on ${offer.channel} while ${release.version} waited`,
-        );
-    } catch (error) {
-      // A feed that is away now takes nothing back of what it has signed; anything else that is wrong with it holds the update.
-      const failure = UpdateError.from(error);
-      if (failure.info.blames !== 'feed' || failure.info.exit === 3) throw failure;
-      ports.reporter.report({ kind: 'warning', error: failure.toRecord() });
-    }
+  const head = offer.channel === null ? null : await headNow(ports, offer.channel, signal);
+  if (head !== null) {
+    const current = await ports.store.current();
+    const named = namedRelease(head, ports.host, current.version);
+    if (named.release.version !== release.version)
+      return new UpdateError(
+        'SUPERSEDED',
+        `${named.release.version} appeared on ${head.sub} while ${release.version} waited`,
+      );
+    if (named.release.digest !== release.digest)
+      return new UpdateError(
+        'SUPERSEDED',
+        `other files of ${release.version} appeared on ${head.sub} while it waited`,
+      );
+    const { held } = await turnOf(ports, settings, head, attempt);
+    if (held !== null) return new UpdateError('HELD_BACK', held.reason);
   }
   const reason = await objection(ports, release);
   return reason === null ? null : new UpdateError(reason.code, reason.message);
 }
 
 /**
- * `waiting`: passes the gate, then looks again: a newer release, `blocked`, the version floor, the quarantine, and the
- * bytes on disk. Says what will be swapped for what.
+ * `waiting`: passes the gate, then looks again: another release than the one that waited, the bake, the rollout, `blocked`, the
+ * version floor, the quarantine, and the bytes on disk. Says what will be swapped for what.
  *
- * @throws UpdateError `GATE_CLOSED`, `VERSION_DAMAGED`, the codes of the head
+ * @throws UpdateError `GATE_CLOSED`, `VERSION_DAMAGED`, the codes of the head, `BAKE_MISSING`, `BAKE_INVALID`, `BAKE_TOO_SHORT`
  */
 export const gate =
-  (ports: Needs) =>
+  (ports: Needs, settings: Policy) =>
   async (input: Steps['gate']['input'], signal: AbortSignal): Promise<Passed> => {
     const plan: Plan = { from: await ports.store.current(), to: { origin: 'store', ...input.release } };
     await ports.gate.pass(input.attempt, plan, signal);
     try {
-      const objected = await lastLook(ports, input, signal);
+      const objected = await lastLook(ports, settings, input, signal);
       if (objected !== null) {
         await ports.gate.release(input.attempt);
         return { go: false, error: objected.toRecord() };

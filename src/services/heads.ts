@@ -1,5 +1,4 @@
-import { HEAD_MAX_BYTES, type Head } from '../bundle/head.ts';
-import { compareHeads, verifyHead } from '../bundle/head-document.ts';
+import { verifyHead, type HeadDocument } from '../bundle/head-document.ts';
 import { UpdateError } from '../errors.ts';
 import type { FeedChannel } from '../types.ts';
 import type { Ports } from './ports.ts';
@@ -17,7 +16,7 @@ export async function storedHead(
   { heads, host, clock, reporter }: Pick<Ports, 'heads' | 'host' | 'clock' | 'reporter'>,
   channel: FeedChannel,
   age: HeadAge,
-): Promise<{ head: Head; bytes: Uint8Array } | null> {
+): Promise<HeadDocument | null> {
   const bytes = await heads.read(channel);
   if (bytes === null) return null;
   try {
@@ -37,37 +36,13 @@ export async function storedHead(
   }
 }
 
-/**
- * Fetches a channel's head, verifies it, and keeps it when it is newer than the one that was accepted last
- * (TUF 1.0.33, section 5.4: a client never goes back).
- *
- * @throws UpdateError `HEAD_STALE` for an older one, `HEAD_EQUIVOCATION` for the same number with other bytes, and
- * every code of the feed and of the head's verification
- */
-export async function fetchHead(
-  ports: Pick<Ports, 'feed' | 'heads' | 'host' | 'clock' | 'reporter'>,
-  channel: FeedChannel,
-  signal: AbortSignal,
-): Promise<Head> {
-  const { feed, heads, host, clock } = ports;
-  if (feed === null)
-    throw new UpdateError('FEED_NOT_CONFIGURED', 'expected update.feed_url to name a feed, found none');
-  const bytes = await feed.head(channel, HEAD_MAX_BYTES[channel], signal);
-  const head = await verifyHead(bytes, {
-    trust: host.trust,
-    channel,
-    product: host.product,
-    now: clock.now(),
-    checkDates: true,
-  });
-  const accepted = await storedHead(ports, channel, 'any');
-  const order = accepted === null ? 'newer' : compareHeads(accepted, { head, bytes });
-  if (order === 'newer') await heads.write(channel, bytes);
-  if (accepted !== null && (order === 'stale' || order === 'equivocation')) {
-    const number = (it: Head): string => `epoch ${String(it.epoch)} seq ${String(it.seq)}`;
-    throw order === 'stale'
-      ? new UpdateError('HEAD_STALE', `expected ${number(accepted.head)} or later, found ${number(head)}`)
-      : new UpdateError('HEAD_EQUIVOCATION', `found other bytes than the accepted ones for ${number(head)}`);
-  }
-  return head;
+/** The newest accepted head of every channel, whatever its age. */
+export type AcceptedHeads = Readonly<Record<FeedChannel, HeadDocument | null>>;
+
+/** Reads the {@link AcceptedHeads}. */
+export async function acceptedHeads(ports: Parameters<typeof storedHead>[0]): Promise<AcceptedHeads> {
+  return {
+    stable: await storedHead(ports, 'stable', 'any'),
+    edge: await storedHead(ports, 'edge', 'any'),
+  };
 }

@@ -77,11 +77,13 @@ function factsOf(
 ): AttemptFacts {
   const { plan, verdict } = input;
   const release = input.verified?.release ?? input.release ?? input.offer?.release ?? null;
+  const note = input.verified?.note ?? input.offer?.note;
   const target = plan?.to.origin === 'store' ? plan.to : release;
   return {
     ...(plan === undefined ? {} : { plan }),
     ...(target === null ? {} : { digest: target.digest, version: target.version }),
     ...(verdict === undefined ? {} : { error: verdict.error, interruptions: verdict.interruptions }),
+    ...(note === undefined ? {} : { note }),
   };
 }
 
@@ -154,9 +156,9 @@ export function services(ports: Ports, settings: Settings, observe: StepObserver
     watch: door('watch', watch(ports, settings)),
     check: door('check', check(ports, settings)),
     download: door('download', download(ports)),
-    verify: door('verify', verify(ports)),
+    verify: door('verify', verify(ports, settings)),
     stage: door('stage', stage(ports)),
-    gate: door('gate', gate(ports)),
+    gate: door('gate', gate(ports, settings)),
     swap: door('swap', swap(ports, settings)),
     probe: door('probe', probe(ports, settings)),
     commit: door('commit', commit(ports)),

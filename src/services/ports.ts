@@ -49,8 +49,11 @@ export interface FeedBody {
 
 /** A tree of static files at an `https:`, `http:` or `file:` URL. Never follows a redirect, never leaves the URL. */
 export interface Feed {
-  /** The bytes of a channel's head. More than `maxBytes` rejects with `JWS_TOO_LARGE`. */
-  head(channel: FeedChannel, maxBytes: number, signal: AbortSignal): Promise<Uint8Array>;
+  /**
+   * The bytes of a channel's head: `<channel>.jws`, or with a `kid` the one for that key, `by-key/<kid>/<channel>.jws`. More
+   * than `maxBytes` rejects with `JWS_TOO_LARGE`.
+   */
+  head(channel: FeedChannel, maxBytes: number, signal: AbortSignal, kid?: string): Promise<Uint8Array>;
   /**
    * A bundle's bytes from `offset` on. `path` is relative to the feed's URL; one that leaves it rejects with
    * `FEED_PATH_INVALID`. Bytes past `maxBytes` (counted from the start of the file) end the stream with `DOWNLOAD_TOO_LARGE`.
@@ -184,6 +187,8 @@ export interface AttemptFacts {
   readonly error?: ErrorRecord | undefined;
   /** How often this release was interrupted, this time included. */
   readonly interruptions?: number | undefined;
+  /** What the history must say of it however it ends: a security override that was honoured. */
+  readonly note?: string | undefined;
 }
 
 /** The attempt that was under way when the journal was last written. */
@@ -228,7 +233,10 @@ export interface Refusal {
 export interface Journal {
   /** Intent before effect: writes that `attempt` enters `state`, before anything of that state is done. */
   enter(attempt: Attempt, state: StateName, facts: AttemptFacts): Promise<void>;
-  /** Ends an attempt. Ended already or unknown: does nothing. `nothing` leaves no line in the history. */
+  /**
+   * Ends an attempt. Ended already or unknown: does nothing. `nothing` leaves no line in the history. A `note` among its facts
+   * is put behind the reason.
+   */
   close(ended: Ended): Promise<void>;
   inFlight(): Promise<InFlight | null>;
   /** Marks the attempt in flight as stopped in good order; the next `enter` takes the mark away. */
@@ -243,6 +251,11 @@ export interface Journal {
   /** Records that the bundle with this SHA-256 was refused. */
   refuse(sha256: string, code: ErrorCode): Promise<void>;
   refusal(sha256: string): Promise<Refusal | null>;
+  /**
+   * When this host first saw the release with this digest, ms since 1970: recorded when first asked. Never later than now, so
+   * that a clock that was wrong then holds nothing back for ever. Lost with the journal, it starts again.
+   */
+  seen(digest: string): Promise<number>;
   /** Closes the file and frees the one-daemon lock. */
   end(): void;
 }
@@ -328,6 +341,15 @@ export interface Gate {
   release(attempt: Attempt): Promise<void>;
 }
 
+/** A release that is not for this host yet. */
+export interface HeldBack {
+  readonly version: string;
+  /** Why, for people; says until when where that is known. */
+  readonly reason: string;
+  /** ms since 1970; null when nobody knows: the host is not in the share that the publisher fixed. */
+  readonly until: number | null;
+}
+
 /** What services tell whoever watches, while they work. Never fails, never waits. */
 export type Progress =
   | { readonly kind: 'download'; readonly received: number; readonly total: number }
@@ -338,6 +360,8 @@ export type Progress =
       readonly deadlineMs: number;
     }
   | { readonly kind: 'nextCheck'; readonly at: number | null; readonly why: string }
+  /** What the last check held back; null when it held nothing back. */
+  | { readonly kind: 'heldBack'; readonly held: HeldBack | null }
   | { readonly kind: 'warning'; readonly error: ErrorRecord };
 
 /** The port for {@link Progress}. */
@@ -351,6 +375,10 @@ export interface Host {
   readonly platform: Platform;
   /** The version of this program. */
   readonly updaterVersion: string;
+  /** Time of the commit that this program was built from, ms since 1970; 0 when it is not known. */
+  readonly builtFrom: number;
+  /** What tells this host from others, for the cohort of a rollout. Never leaves the host. */
+  readonly machineId: string;
   readonly trust: TrustSet;
 }
 

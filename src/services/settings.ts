@@ -6,6 +6,10 @@ export interface Settings {
   /** Why the updater is switched off on this host; null when it is on. */
   readonly disabled: string | null;
   readonly checkIntervalMs: number;
+  /** How long a release is known here before it is installed from a feed; 0 for at once. */
+  readonly minAgeMs: number;
+  /** Whether a signed security override counts instead of the bake and the rollout. */
+  readonly allowSecurityOverride: boolean;
   /** Share of the interval by which a check may come earlier or later, 0 to 1. */
   readonly jitter: number;
   readonly rollbackTimeoutMs: number;

@@ -6,9 +6,9 @@ import type { Settings } from './settings.ts';
 
 /**
  * `swapping`: stops the old version, sees that nobody answers at the probe's address any more (else its 200 would pass
- * for the new version's), points `current` at the new version, starts it.
+ * for the new version's), points `current` at the new version, compares its files with the signed manifest once more, starts it.
  *
- * @throws UpdateError `WORKLOAD_STOP_FAILED`, `PROBE_ADDRESS_TAKEN`, `STAGE_FAILED`, `WORKLOAD_START_FAILED`
+ * @throws UpdateError `WORKLOAD_STOP_FAILED`, `PROBE_ADDRESS_TAKEN`, `STAGE_FAILED`, `VERSION_DAMAGED`, `WORKLOAD_START_FAILED`
  */
 export const swap =
   (
@@ -23,5 +23,7 @@ export const swap =
         `expected nobody at ${probe.address} after ${plan.from.version} was stopped; something still answers there`,
       );
     await store.activate(plan.to);
+    // Immediately before it is started: what was verified is what runs.
+    await store.check(plan.to, signal);
     return workload.start({ ref: plan.to, entry: await store.entry(plan.to) }, signal);
   };

@@ -8,31 +8,46 @@
 import semver from 'semver';
 import { readManifest, unpackBundle } from '../bundle/bundle-reader.ts';
 import { verifyBundleSignature, type SignedBundle } from '../bundle/bundle-signature.ts';
+import type { Head } from '../bundle/head.ts';
 import { releaseDigest, type Manifest } from '../bundle/manifest.ts';
 import { UpdateError } from '../errors.ts';
 import type { Steps } from '../steps.ts';
 import type { Downloaded, Offer, Release, Verified } from '../types.ts';
 import { objection } from './admission.ts';
-import { storedHead } from './heads.ts';
+import { acceptedHeads, storedHead } from './heads.ts';
 import type { Host, Ports } from './ports.ts';
 import { refusing } from './refusing.ts';
+import type { Settings } from './settings.ts';
 import { requireSpace } from './space.ts';
+import { requireClock, timeFloor } from './time-floor.ts';
+import { overrideNote, requireBaked } from './turn.ts';
 
 type Needs = Pick<
   Ports,
   'downloads' | 'host' | 'store' | 'heads' | 'clock' | 'reporter' | 'quarantine' | 'journal'
 >;
 
+type Policy = Pick<Settings, 'allowSecurityOverride'>;
+
 const UNPACKED = 'unpacked';
 
-/** A bundle from a feed must be for its channel and be the bytes that the head names; a file must be for air-gapped hosts, or be named by a stored head. */
+/** This host's time, or the time floor where the clock is behind it: setting a clock back gives no key a second life. */
+const timeHere = async (ports: Needs): Promise<number> =>
+  Math.max(ports.clock.now(), timeFloor(ports, await acceptedHeads(ports)).at);
+
+/**
+ * A bundle from a feed must be for its channel and be the bytes that the head names; a file must be for air-gapped hosts, or be
+ * named by a stored head, and then be as right as if it came by the feed: in time, and baked.
+ *
+ * @returns the release that it must be, null where nothing says so; and what the history must say
+ */
 async function requireRightWay(
   ports: Needs,
-  offer: Offer,
+  settings: Policy,
+  { source, channel, release }: Offer,
   downloaded: Downloaded,
   signed: SignedBundle,
-): Promise<void> {
-  const { source, channel } = offer;
+): Promise<{ named: Release | null; note?: string }> {
   if (source.kind === 'feed') {
     if (channel === null || !signed.audiences.includes(channel))
       throw new UpdateError(
@@ -44,20 +59,29 @@ async function requireRightWay(
         'BUNDLE_CHECKSUM_MISMATCH',
         `expected a bundle with SHA-256 ${source.sha256}, as the head says; found ${downloaded.sha256}`,
       );
-    return;
+    return { named: release };
   }
-  if (signed.audiences.includes('airgap')) return;
+  if (signed.audiences.includes('airgap')) return { named: null };
+  requireClock(ports, await acceptedHeads(ports));
   for (const name of ['stable', 'edge'] as const) {
-    const stored = await storedHead(ports, name, 'unexpired');
-    const named = stored?.head.targets.some((target) =>
-      target.bundles.some(({ sha256 }) => sha256 === downloaded.sha256),
-    );
-    if (named === true) return;
+    const head = (await storedHead(ports, name, 'unexpired'))?.head;
+    const named = head === undefined ? null : releaseNamed(head, downloaded.sha256);
+    if (head === undefined || named === null) continue;
+    const override = await requireBaked(ports, settings, head);
+    return { named, ...(override === null ? {} : { note: overrideNote(override) }) };
   }
   throw new UpdateError(
     'BUNDLE_NOT_NAMED',
     `expected an airgap bundle, or one that the stored head names; found one for ${signed.audiences.join(', ')} that no stored, unexpired head names`,
   );
+}
+
+/** The release whose bundle has these bytes: the head's newest, or a step on the way to it. */
+function releaseNamed(head: Head, sha256: string): Release | null {
+  for (const { version, targets } of [head, ...(head.steps ?? [])])
+    for (const { release_digest: digest, bundles } of targets)
+      if (bundles.some((bundle) => bundle.sha256 === sha256)) return { version, digest };
+  return null;
 }
 
 function requireFit(manifest: Manifest, host: Host): void {
@@ -85,8 +109,7 @@ function requireFit(manifest: Manifest, host: Host): void {
     );
 }
 
-function requireNamed(offer: Offer, release: Release): void {
-  const named = offer.release;
+function requireNamed(named: Release | null, release: Release): void {
   if (named === null || (named.version === release.version && named.digest === release.digest)) return;
   throw new UpdateError(
     'BUNDLE_NOT_NAMED',
@@ -97,22 +120,26 @@ function requireNamed(offer: Offer, release: Release): void {
 /**
  * `verifying`: see the head of this file.
  *
- * @throws UpdateError every code of signature, manifest, archive and admission; `DISK_FULL`
+ * @throws UpdateError every code of signature, manifest, archive and admission; `DISK_FULL`; for a stable bundle from a file
+ * `CLOCK_BEHIND`, `BAKE_MISSING`, `BAKE_INVALID`, `BAKE_TOO_SHORT`
  */
 export const verify =
-  (ports: Needs) =>
+  (ports: Needs, settings: Policy) =>
   ({ offer, downloaded }: Steps['verify']['input'], signal: AbortSignal): Promise<Verified> => {
     // Remembered by the sum that the head names, since a check knows no other.
     const sha256 = offer.source.kind === 'feed' ? offer.source.sha256 : downloaded.sha256;
     return refusing(ports, { ...downloaded, sha256 }, async () => {
       const file = await ports.downloads.read(downloaded.file);
       try {
-        const signed = await verifyBundleSignature(file, ports.host.trust, signal);
-        await requireRightWay(ports, offer, downloaded, signed);
+        // A file is judged by today: a key that has ended could sign one today and date it back. A feed's bundle is named by a
+        // head, whose own key has not ended; the head vouches for when it was there.
+        const now = offer.source.kind === 'file' ? { now: await timeHere(ports) } : {};
+        const signed = await verifyBundleSignature(file, ports.host.trust, signal, now);
+        const { named, ...more } = await requireRightWay(ports, settings, offer, downloaded, signed);
         const manifest = await readManifest(file, signed, signal);
         requireFit(manifest, ports.host);
         const release = { version: manifest.version, digest: releaseDigest(manifest.files) };
-        requireNamed(offer, release);
+        requireNamed(named, release);
 
         const current = await ports.store.current();
         if (
@@ -127,7 +154,7 @@ export const verify =
         const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
         await requireSpace(ports.downloads, bytes, `to unpack ${release.version}`);
         await unpackBundle(file, signed, manifest, await ports.downloads.unpack(UNPACKED), signal);
-        return { release, manifest, kid: signed.kid, unpacked: UNPACKED };
+        return { release, manifest, kid: signed.kid, unpacked: UNPACKED, ...more };
       } finally {
         await file.close();
       }

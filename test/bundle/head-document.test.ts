@@ -203,6 +203,10 @@ describe('compareHeads', () => {
     ['a smaller epoch, whatever the seq', at(1, 0), at(0, 9), 'stale'],
     ['the same place and bytes', at(1, 1), at(1, 1), 'same'],
     ['the same place and other bytes', at(1, 1), at(1, 1, 'y'), 'equivocation'],
+    ['the same place and claims by another key', at(1, 1, 'k1.x.s1'), at(1, 1, 'k2.x.s2'), 'same'],
+    ['the same place and other claims', at(1, 1, 'k1.x.s1'), at(1, 1, 'k1.y.s1'), 'equivocation'],
+    ['recovery from a fast-forward', at(0, Number.MAX_SAFE_INTEGER), at(1, 0), 'newer'],
+    ['a fast-forward after recovery', at(1, 0), at(0, Number.MAX_SAFE_INTEGER), 'stale'],
   ])('%s', (_, accepted, candidate, order) => {
     expect(compareHeads(accepted, candidate)).toBe(order);
   });

@@ -54,6 +54,8 @@ describe('what is read', () => {
           bundlePath: null,
           feedUrl: null,
           jitter: 0.1,
+          minAgeMs: 0,
+          allowSecurityOverride: false,
           disabled: false,
         },
         workload: {
@@ -120,7 +122,7 @@ describe('what is read', () => {
 state_dir: ${folder}/state
 control: { socket: ${folder}/s.sock }
 log: { level: debug }
-update: { channel: edge, check_interval: 0.5, rollback_timeout: 1.25, feed_url: "file:///srv/feed", jitter: 0 }
+update: { channel: edge, check_interval: 0.5, rollback_timeout: 1.25, feed_url: "file:///srv/feed", jitter: 0, min_age: 1.5, allow_security_override: true }
 workload:
   command: [/usr/bin/node, "{binary}", run]
   binary: /opt/thing
@@ -141,6 +143,8 @@ probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.
         bundlePath: null,
         feedUrl: 'file:///srv/feed',
         jitter: 0,
+        minAgeMs: 1500,
+        allowSecurityOverride: true,
         disabled: false,
       },
       workload: {
@@ -183,7 +187,7 @@ probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.
 describe('a key that is not known', () => {
   it('is refused with its place, its value, what is allowed and the nearest key', async () => {
     expect(await problems('# x\nupdate:\n  chanel: stable\n')).toEqual([
-      'sidecar.yaml:3: unknown key update.chanel with "stable"; expected one of channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter; did you mean "channel"?',
+      'sidecar.yaml:3: unknown key update.chanel with "stable"; expected one of channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override; did you mean "channel"?',
     ]);
   });
 
@@ -226,7 +230,7 @@ describe('a value that is not allowed', () => {
       'sidecar.yaml:1: workload.command[1]: expected a list of words of which one holds {binary}, the program that is updated, found 1',
     ]);
     expect(await problems('update: 5')).toEqual([
-      'sidecar.yaml:1: update: expected a map of the keys channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, found 5',
+      'sidecar.yaml:1: update: expected a map of the keys channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, found 5',
     ]);
   });
 
@@ -258,6 +262,10 @@ describe('a value that is not allowed', () => {
     ['update: { bundle_path: bundle.jws }', 'update.bundle_path'],
     ['update: { bundle_path: "" }', 'update.bundle_path'],
     ['update: { jitter: 1.1 }', 'update.jitter'],
+    ['update: { min_age: -1 }', 'update.min_age'],
+    ['update: { min_age: 31536001 }', 'update.min_age'],
+    ['update: { allow_security_override: "yes" }', 'update.allow_security_override'],
+    ['update: { allow_security_override: 1 }', 'update.allow_security_override'],
     ['update: { feed_url: "ftp://host/feed" }', 'update.feed_url'],
     ['update: { feed_url: "host/feed" }', 'update.feed_url'],
     ['update: { feed_url: "https://host/feed?x=1" }', 'update.feed_url'],
@@ -399,6 +407,8 @@ describe('the environment', () => {
       bundlePath: '/srv/b.jws',
       feedUrl: null,
       jitter: 0.5,
+      minAgeMs: 0,
+      allowSecurityOverride: false,
       disabled: true,
     });
     expect(origins).toMatchObject({

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
 import { headSchema } from '../../src/bundle/head.ts';
 import { loadSignerFor } from '../../src/publish/signer.ts';
+import { promoteRelease } from '../../src/publish/promote.ts';
+import { readTrustFile } from '../../src/publish/trust-file.ts';
 import { createHost, type Host } from './support/host.ts';
 import { flipByte, type ReleaseRequest } from './support/publisher.ts';
 
@@ -127,6 +129,68 @@ describe('a local bundle', () => {
     const { code, stderr } = await host.core('sidecar', 'update');
     expect(stderr).toContain('BUNDLE_NOT_FOUND');
     expect(code).toBe(1);
+  });
+});
+
+describe('a security override on stable', () => {
+  const DAY_MS = 24 * 3600 * 1000;
+
+  /** A host on stable, where 1.1.0 was promoted after one day on edge, with the publisher's exception. */
+  async function hurriedHost(update: Record<string, unknown> = {}): Promise<Host> {
+    const host = await createHost({ config: { update: { channel: 'stable', ...update } } });
+    await host.publisher.publish({ version: '1.1.0' }, { now: Date.now() - DAY_MS });
+    const { keys } = inject('built');
+    await promoteRelease({
+      feedDir: host.publisher.feedDir,
+      signer: await loadSignerFor(keys, 'head-stable'),
+      trust: await readTrustFile(join(keys, 'trust.json')),
+      security: 'CVE-2026-1',
+    });
+    await host.start();
+    return host;
+  }
+
+  it('is refused unless the operator allows it, with the time that is left', async () => {
+    await using host = await hurriedHost();
+    const { last_error: error } = await host.until('a refusal', (status) => status.last_error !== null);
+    expect(error).toMatchObject({ code: 'BAKE_TOO_SHORT', message: expect.stringContaining('6 d are left') });
+    expect(await host.versions()).toEqual([]);
+  });
+
+  it('is taken where it is allowed, and loud in the history, the status and the log', async () => {
+    await using host = await hurriedHost({ allow_security_override: true });
+    const { warnings } = await host.until('1.1.0 is committed', ({ version_floor: floor }) => floor !== null);
+    expect(warnings).toContainEqual(
+      expect.objectContaining({
+        code: 'BAKE_TOO_SHORT',
+        message: expect.stringMatching(/override: CVE-2026-1$/),
+      }),
+    );
+    expect(await host.history()).toMatchObject([
+      { outcome: 'committed', to: '1.1.0', reason: 'HTTP 200; security override: CVE-2026-1' },
+    ]);
+    expect(await host.log()).toMatch(/"level":40.*security override: CVE-2026-1/);
+  });
+});
+
+describe('a rollout', () => {
+  it('holds the release back, says so in the status, and lets an operator take it', async () => {
+    // Long enough for an operator to come between two checks.
+    await using host = await createHost({ config: { update: { check_interval: 8 } } });
+    const start = Math.floor(Date.now() / 1000) + 3600;
+    await host.publisher.publish({ version: '1.1.0' }, { rollout: { start, duration: 3600 } });
+    await host.start();
+    const { held_back: held, last_error: error } = await host.until(
+      'it is held',
+      (it) => it.held_back !== null,
+    );
+    expect(held).toMatchObject({ version: '1.1.0', reason: expect.stringContaining(held?.until ?? '?') });
+    expect(Date.parse(held?.until ?? '')).toBeGreaterThan(start * 1000);
+    expect(error).toBeNull();
+    expect((await host.core('sidecar', 'status')).stdout).toContain('held back');
+    expect((await host.core('sidecar', 'update')).code).toBe(0);
+    const { held_back: after } = await host.until('1.1.0 runs', ({ current }) => current.version === '1.1.0');
+    expect(after).toBeNull();
   });
 });
 

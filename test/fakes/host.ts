@@ -11,6 +11,8 @@ export function fakeHost(change: Partial<Host> = {}): Host {
     product: PRODUCT,
     platform: { os: 'linux', arch: 'x64', libc: 'glibc' },
     updaterVersion: '1.0.0',
+    builtFrom: 0,
+    machineId: 'f'.repeat(32),
     trust: NO_TRUST,
     ...change,
   };

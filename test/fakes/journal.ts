@@ -13,6 +13,7 @@ export function memoryJournal(clock: Pick<Clock, 'now'>): Journal {
   const records: AttemptRecord[] = [];
   const budgets = new Map<string, number>();
   const refusals = new Map<string, Refusal>();
+  const seen = new Map<string, number>();
   let flying: InFlight | null = null;
   let ended = false;
 
@@ -62,6 +63,7 @@ export function memoryJournal(clock: Pick<Clock, 'now'>): Journal {
     close: (end) =>
       write(() => {
         const { id } = end.attempt;
+        const note = flying?.attempt.id === id ? flying.facts.note : undefined;
         if (flying?.attempt.id === id) flying = null;
         if (end.outcome === 'nothing' || end.outcome === 'available') {
           const index = records.findIndex((record) => record.id === id && record.endedAt === null);
@@ -72,7 +74,7 @@ export function memoryJournal(clock: Pick<Clock, 'now'>): Journal {
           ...record,
           endedAt: clock.now(),
           outcome: end.outcome,
-          reason: end.reason,
+          reason: note === undefined ? end.reason : `${end.reason}; ${note}`,
           error: end.error,
           from: end.from?.version ?? record.from,
           to: end.to?.version ?? record.to,
@@ -110,6 +112,15 @@ export function memoryJournal(clock: Pick<Clock, 'now'>): Journal {
         });
       }),
     refusal: (sha256) => Promise.resolve(refusals.get(sha256) ?? null),
+    seen: async (digest) => {
+      const now = clock.now();
+      const first = seen.get(digest);
+      if (first !== undefined && first <= now) return first;
+      await write(() => {
+        seen.set(digest, now);
+      });
+      return now;
+    },
     end: () => {
       ended = true;
     },

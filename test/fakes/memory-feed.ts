@@ -1,4 +1,4 @@
-import { joinFeedPath } from '../../src/adapters/feed-path.ts';
+import { headPath, joinFeedPath } from '../../src/adapters/feed-path.ts';
 import { throwIfCancelled } from '../../src/adapters/disk-errors.ts';
 import { UpdateError } from '../../src/errors.ts';
 import type { Feed } from '../../src/services/ports.ts';
@@ -39,8 +39,8 @@ export function createMemoryFeed(files: Iterable<readonly [string, Uint8Array]> 
     fault: null,
     requests: [],
 
-    head: async (channel, maxBytes, signal) => {
-      const bytes = find(`${channel}.jws`, 0, signal);
+    head: async (channel, maxBytes, signal, kid) => {
+      const bytes = find(headPath(channel, kid), 0, signal);
       if (bytes.length > maxBytes)
         throw new UpdateError('JWS_TOO_LARGE', `expected at most ${String(maxBytes)} bytes of head`);
       return bytes.slice();

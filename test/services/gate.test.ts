@@ -4,9 +4,9 @@ import { gate } from '../../src/services/gate.ts';
 import type { Passed } from '../../src/steps.ts';
 import type { Offer, VersionRef } from '../../src/types.ts';
 import { refusal } from '../fixtures/refusal.ts';
-import { attempt, OFFER } from '../machines/values.ts';
-import { serve, signedHead, trustingRig } from './head-fixture.ts';
-import { damage, install, NEVER, NOW, type Rig } from './rig.ts';
+import { attempt, digestOf, OFFER } from '../machines/values.ts';
+import { serve as serveAny, signedHead as anyHead, trustingRig } from './head-fixture.ts';
+import { damage, DAY_MS, install, NEVER, NOW, SETTINGS, type Rig } from './rig.ts';
 
 let rig: Rig;
 let from: VersionRef;
@@ -16,11 +16,30 @@ beforeEach(async () => {
   from = install(rig, '1.0.0');
   to = install(rig, '1.1.0', null);
   await rig.store.activate(from);
-  await serve(rig, { version: '1.1.0' });
+  await serve({ version: '1.1.0' });
 });
 
+/** Heads that name what waits. */
+const named = () => ({
+  targets: [
+    {
+      os: 'linux',
+      arch: 'x64',
+      release_digest: to.digest,
+      bundles: [{ path: 'bundles/x.jws', size: 10, sha256: digestOf('c') }],
+    },
+  ],
+});
+const serve = (change: Parameters<typeof serveAny>[1]): Promise<Buffer> =>
+  serveAny(rig, { ...named(), ...change });
+const signedHead = (...[change, ...more]: Parameters<typeof anyHead>): Promise<Buffer> =>
+  anyHead({ ...named(), ...change }, ...more);
+
 const pass = (offer: Offer = OFFER, signal = NEVER): Promise<Passed> =>
-  gate(rig)({ attempt: attempt(), offer, release: { version: to.version, digest: to.digest } }, signal);
+  gate(rig, SETTINGS)(
+    { attempt: attempt(), offer, release: { version: to.version, digest: to.digest } },
+    signal,
+  );
 const LOCAL: Offer = { source: { kind: 'file', path: '/x' }, release: null, channel: null };
 const quarantineIt = (): Promise<void> =>
   rig.quarantine.add({
@@ -53,6 +72,13 @@ describe('an open gate', () => {
     },
   );
 
+  it('goes no further on a head that expired meanwhile, while the feed is away', async () => {
+    await rig.heads.write('stable', await signedHead({ version: '1.1.0' }, 'stable', NOW - 7 * DAY_MS));
+    rig.feed.fault = new UpdateError('FEED_UNREACHABLE', 'the feed is away');
+    expect(await refusal(pass())).toBe('HEAD_EXPIRED');
+    expect(rig.gate.held.size).toBe(0);
+  });
+
   it('warns of a lagging mirror, and goes on', async () => {
     await rig.heads.write('stable', await signedHead({ version: '1.1.0', seq: 5 }));
     expect(await pass()).toMatchObject({ go: true });
@@ -62,13 +88,9 @@ describe('an open gate', () => {
 
 describe('what changed while the update waited', () => {
   it.each<[string, string, () => Promise<unknown>]>([
-    ['a newer release', 'SUPERSEDED', () => serve(rig, { version: '1.2.0', seq: 2 })],
-    ['a block', 'VERSION_BLOCKED', () => serve(rig, { version: '1.1.0', seq: 2, blocked: ['1.1.0'] })],
-    [
-      'a higher floor',
-      'VERSION_TOO_LOW',
-      () => serve(rig, { version: '1.1.0', seq: 2, min_version: '1.1.1' }),
-    ],
+    ['a newer release', 'SUPERSEDED', () => serve({ version: '1.2.0', seq: 2 })],
+    ['a block', 'VERSION_BLOCKED', () => serve({ version: '1.1.0', seq: 2, blocked: ['1.1.0'] })],
+    ['a higher floor', 'VERSION_TOO_LOW', () => serve({ version: '1.1.0', seq: 2, min_version: '1.1.1' })],
     ['a quarantine', 'RELEASE_QUARANTINED', quarantineIt],
     ['a version above it that runs now', 'VERSION_TOO_LOW', () => rig.store.activate(install(rig, '1.3.0'))],
   ])('%s puts it off with %s, and gives the gate back', async (_, code, change) => {
@@ -79,8 +101,22 @@ describe('what changed while the update waited', () => {
     expect(rig.gate.held.size).toBe(0);
   });
 
+  it('is put off when the head goes back to another release, or names other files of it', async () => {
+    await serve({ version: '1.0.5', seq: 2 });
+    expect(await pass()).toMatchObject({ go: false, error: { code: 'SUPERSEDED' } });
+    await serve({
+      version: '1.1.0',
+      seq: 3,
+      targets: named().targets.map((it) => ({ ...it, release_digest: digestOf('e') })),
+    });
+    expect(await pass()).toMatchObject({
+      go: false,
+      error: { code: 'SUPERSEDED', message: 'other files of 1.1.0 appeared on stable while it waited' },
+    });
+  });
+
   it('says what superseded it', async () => {
-    await serve(rig, { version: '1.2.0' });
+    await serve({ version: '1.2.0' });
     expect(await pass()).toEqual({
       go: false,
       error: { code: 'SUPERSEDED', message: '1.2.0 appeared on stable while 1.1.0 waited' },
@@ -109,7 +145,7 @@ describe('what changed while the update waited', () => {
     [
       'an expired head',
       'HEAD_EXPIRED',
-      () => serve(rig, { version: '1.1.0', exp: NOW / 1000, iat: NOW / 1000 - 9, nbf: NOW / 1000 - 9 }),
+      () => serve({ version: '1.1.0', exp: NOW / 1000, iat: NOW / 1000 - 9, nbf: NOW / 1000 - 9 }),
     ],
   ])('%s ends it with %s, and gives the gate back', async (_, code, change) => {
     rig.gate.meanwhile = async () => {
@@ -120,7 +156,7 @@ describe('what changed while the update waited', () => {
   });
 
   it('looks at the head again: the accepted head is kept for later', async () => {
-    const bytes = await serve(rig, { version: '1.1.0', seq: 9 });
+    const bytes = await serve({ version: '1.1.0', seq: 9 });
     await pass();
     expect(await rig.heads.read('stable')).toEqual(bytes);
   });

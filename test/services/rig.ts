@@ -58,6 +58,8 @@ export const SETTINGS: Settings = {
   disabled: null,
   checkIntervalMs: 3_600_000,
   jitter: 0.1,
+  minAgeMs: 0,
+  allowSecurityOverride: false,
   rollbackTimeoutMs: 60_000,
   probeIntervalMs: 1_000,
   probeSuccessThreshold: 1,

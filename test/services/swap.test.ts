@@ -5,7 +5,7 @@ import { swap } from '../../src/services/swap.ts';
 import type { VersionRef } from '../../src/types.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { attempt } from '../machines/values.ts';
-import { createRig, install, NEVER, SETTINGS, type Rig } from './rig.ts';
+import { createRig, damage, install, NEVER, SETTINGS, type Rig } from './rig.ts';
 
 let rig: Rig;
 let from: VersionRef;
@@ -58,6 +58,13 @@ describe('swap', () => {
     rig.workload.stopFault = new UpdateError('WORKLOAD_STOP_FAILED', 'state D');
     expect(await refusal(run())).toBe('WORKLOAD_STOP_FAILED');
     expect(rig.calls).toEqual(['stop']);
+  });
+
+  it('does not start what was changed on disk since it was verified', async () => {
+    damage(rig, '1.1.0');
+    expect(await refusal(run())).toBe('VERSION_DAMAGED');
+    expect(rig.calls).toEqual(['stop', 'address silent', 'activate 1.1.0']);
+    expect(rig.workload.running).toBeNull();
   });
 
   it('passes on that the new version cannot be started', async () => {

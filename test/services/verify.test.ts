@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Settings } from '../../src/services/settings.ts';
 import { verify } from '../../src/services/verify.ts';
 import { UpdateError } from '../../src/errors.ts';
 import type { Downloaded, FeedChannel, Offer, Platform, Verified } from '../../src/types.ts';
@@ -8,8 +9,8 @@ import { archive, forge, manifestOf, membersOf, packed, type Packed } from '../f
 import { refusal } from '../fixtures/refusal.ts';
 import { makeRelease } from '../fixtures/release.ts';
 import { attempt, digestOf } from '../machines/values.ts';
-import { signedHead, trustingRig } from './head-fixture.ts';
-import { DAY_MS, install, NEVER, NOW, type Rig } from './rig.ts';
+import { bakeOf, signedHead, trustingRig } from './head-fixture.ts';
+import { DAY_MS, install, NEVER, NOW, SETTINGS, type Rig } from './rig.ts';
 
 interface Bundle {
   readonly bytes: Buffer;
@@ -51,8 +52,17 @@ const offered = ({ bytes, version, digest }: Bundle, channel: FeedChannel = 'sta
 });
 const LOCAL: Offer = { source: { kind: 'file', path: '/media/x.jws' }, release: null, channel: null };
 
-const judge = (rig: Rig, it: Bundle, offer: Offer = offered(it), signal = NEVER): Promise<Verified> =>
-  verify(rig)({ attempt: attempt(), offer, downloaded: bring(rig, it) }, signal);
+const judge = (
+  rig: Rig,
+  it: Bundle,
+  offer: Offer = offered(it),
+  signal = NEVER,
+  settings: Partial<Settings> = {},
+): Promise<Verified> =>
+  verify(rig, { ...SETTINGS, ...settings })(
+    { attempt: attempt(), offer, downloaded: bring(rig, it) },
+    signal,
+  );
 
 let right: Bundle;
 let airgap: Bundle;
@@ -114,6 +124,109 @@ describe('a right bundle', () => {
       expect(await judge(rig, right, LOCAL)).toMatchObject({ unpacked: 'unpacked' });
     },
   );
+});
+
+describe('a feed’s bundle from a file, which the stored stable head names', () => {
+  const naming = (digest = right.digest) => ({
+    version: '1.1.0',
+    targets: [
+      {
+        ...LINUX,
+        release_digest: digest,
+        bundles: [{ path: 'x', size: 1, sha256: sha(right.bytes) }],
+      },
+    ],
+  });
+  const store = async (change: Parameters<typeof signedHead>[0], at = NOW): Promise<void> =>
+    rig.heads.write('stable', await signedHead({ ...naming(), ...change }, 'stable', at));
+  const SECURITY = { security: { reason: 'CVE-1', at: NOW / 1000 } };
+
+  it('must have baked', async () => {
+    await store({ bake: undefined });
+    expect(await refusal(judge(rig, right, LOCAL))).toBe('BAKE_MISSING');
+    await store({ bake: await bakeOf(naming(digestOf('e'))) });
+    expect(await refusal(judge(rig, right, LOCAL))).toBe('BAKE_INVALID');
+    await store({ bake: await bakeOf(naming(), NOW, 6) });
+    expect(await refusal(judge(rig, right, LOCAL))).toBe('BAKE_TOO_SHORT');
+    expect(await rig.journal.refusal(sha(right.bytes))).toBeNull();
+  });
+
+  it('need not where the operator allows the publisher’s exception, loudly', async () => {
+    await store({ bake: undefined, ...SECURITY });
+    expect(await refusal(judge(rig, right, LOCAL))).toBe('BAKE_MISSING');
+    const verified = await judge(rig, right, LOCAL, NEVER, { allowSecurityOverride: true });
+    expect(verified).toMatchObject({ unpacked: 'unpacked', note: 'security override: CVE-1' });
+    expect(rig.reporter.warnings()).toMatchObject([{ code: 'BAKE_MISSING' }]);
+  });
+
+  it('must be the release that the head names', async () => {
+    await store({ version: '1.1.1' });
+    expect(await refusal(judge(rig, right, LOCAL))).toBe('BUNDLE_NOT_NAMED');
+    await store(naming(digestOf('e')));
+    expect(await refusal(judge(rig, right, LOCAL))).toBe('BUNDLE_NOT_NAMED');
+  });
+
+  it('may be a step on the way', async () => {
+    const newest = [
+      { ...LINUX, release_digest: digestOf('3'), bundles: [{ path: 'y', size: 1, sha256: digestOf('3') }] },
+    ];
+    await store({ version: '3.0.0', targets: newest, steps: [naming()] });
+    expect(await judge(rig, right, LOCAL)).toMatchObject({ release: { version: '1.1.0' } });
+  });
+
+  it('does not wait for a rollout or for update.min_age: it was given', async () => {
+    await store({ rollout: { start: NOW / 1000, percent: 0 } });
+    expect(await judge(rig, right, LOCAL, NEVER, { minAgeMs: DAY_MS })).toMatchObject({
+      unpacked: 'unpacked',
+    });
+  });
+
+  it('waits for the clock to be set, since a clock that was set back makes old heads new', async () => {
+    await store({}, NOW + 400_000);
+    expect(await refusal(judge(rig, right, LOCAL))).toBe('CLOCK_BEHIND');
+  });
+});
+
+describe('a key that has ended', () => {
+  const ending = (at: number, change: Partial<Rig['host']> = {}): Rig => ({
+    ...rig,
+    host: {
+      ...rig.host,
+      ...change,
+      trust: {
+        ...rig.host.trust,
+        keys: new Map(
+          [...rig.host.trust.keys].map(([kid, key]) => [
+            kid,
+            key.use === 'bundle' ? { ...key, notAfter: at } : key,
+          ]),
+        ),
+      },
+    },
+  });
+  let dated: (audience: 'feed' | 'airgap') => Promise<Bundle>;
+  beforeEach(() => {
+    dated = (audience) => bundle({ audience, createdAt: NOW - 10 * DAY_MS });
+  });
+
+  it('lets in no bundle from a file, however it is dated', async () => {
+    const it_ = await dated('airgap');
+    expect(await judge(ending(NOW), it_, LOCAL)).toMatchObject({ unpacked: 'unpacked' });
+    expect(await refusal(judge(ending(NOW - 1), it_, LOCAL))).toBe('JWS_KEY_NOT_ALLOWED');
+  });
+
+  it('gets no second life from a clock that was set back', async () => {
+    const it_ = await dated('airgap');
+    expect(await refusal(judge(ending(NOW, { builtFrom: NOW + 1 }), it_, LOCAL))).toBe('JWS_KEY_NOT_ALLOWED');
+    await rig.heads.write('edge', await signedHead({}, 'edge', NOW + 1000));
+    expect(await refusal(judge(ending(NOW), it_, LOCAL))).toBe('JWS_KEY_NOT_ALLOWED');
+  });
+
+  it('may have signed a bundle from a feed before its end: the head vouches for it', async () => {
+    const it_ = await dated('feed');
+    expect(await judge(ending(NOW - DAY_MS), it_)).toMatchObject({ unpacked: 'unpacked' });
+    expect(await refusal(judge(ending(NOW - 11 * DAY_MS), it_))).toBe('JWS_KEY_NOT_ALLOWED');
+  });
 });
 
 describe('the order', () => {

@@ -64,6 +64,29 @@ export function feedContract(name: string, make: () => Promise<FeedWorld>): void
       expect((await world.feed.head('stable', 8, never)).length).toBe(8);
     });
 
+    it('gives the head for one key, whatever its name begins with', async () => {
+      for (const kid of ['A'.repeat(43), `-${'b'.repeat(42)}`, `_${'c'.repeat(42)}`]) {
+        await world.put(`by-key/${kid}/stable.jws`, Buffer.from(`the head for ${kid}`));
+        const head = await world.feed.head('stable', 100, never, kid);
+        expect(Buffer.from(head).toString()).toBe(`the head for ${kid}`);
+      }
+      await expect(world.feed.head('edge', 100, never, 'A'.repeat(43))).rejects.toMatchObject({
+        code: 'FEED_REFUSED',
+      });
+      await expect(world.feed.head('stable', 5, never, 'A'.repeat(43))).rejects.toMatchObject({
+        code: 'JWS_TOO_LARGE',
+      });
+    });
+
+    it.each(['', '..', '.', 'a/b', 'A'.repeat(42), `${'A'.repeat(42)}/`, `.${'A'.repeat(42)}`])(
+      'asks for no head of the key %j',
+      async (kid) => {
+        await expect(world.feed.head('stable', 100, never, kid)).rejects.toMatchObject({
+          code: expect.stringMatching(/^FEED_(PATH_INVALID|REFUSED)$/),
+        });
+      },
+    );
+
     it('refuses a head over the cap', async () => {
       await expect(world.feed.head('stable', 7, never)).rejects.toMatchObject({ code: 'JWS_TOO_LARGE' });
     });

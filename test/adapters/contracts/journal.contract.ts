@@ -211,6 +211,38 @@ export function describeJournal(
         });
       }));
 
+    it('remembers when a release was first seen', () =>
+      run(async ({ journal, reopen, pass }) => {
+        expect(await journal.seen(digest)).toBe(1000);
+        pass(50);
+        expect(await journal.seen('e'.repeat(64))).toBe(1050);
+        expect(await journal.seen(digest)).toBe(1000);
+        expect(await (await reopen()).seen(digest)).toBe(1000);
+      }));
+
+    it('starts again where the clock says that a release was seen in the future', () =>
+      run(async ({ journal, pass }) => {
+        expect(await journal.seen(digest)).toBe(1000);
+        pass(-500);
+        expect(await journal.seen(digest)).toBe(500);
+        pass(100);
+        expect(await journal.seen(digest)).toBe(500);
+      }));
+
+    it('puts a note behind the reason, however the attempt ends', () =>
+      run(async ({ journal, reopen }) => {
+        await journal.enter(attemptOf('a'), 'downloading', { note: 'security override: CVE-1' });
+        await journal.enter(attemptOf('a'), 'swapping', { plan });
+        const again = await reopen();
+        await again.close(endOf('a', 'committed'));
+        await again.enter(attemptOf('b'), 'checking', {});
+        await again.close(endOf('b', 'refused'));
+        expect((await again.history(2)).map(({ reason }) => reason)).toEqual([
+          'because',
+          'because; security override: CVE-1',
+        ]);
+      }));
+
     it('refuses to write once it has ended', () =>
       run(async ({ journal }) => {
         journal.end();

@@ -4,6 +4,7 @@ import { inject } from 'vitest';
 import { hostPlatform } from '../../../src/config/index.ts';
 import { createBundle, type CreateBundleOptions } from '../../../src/publish/bundle-writer.ts';
 import { publishToFeed, type PublishOptions } from '../../../src/publish/feed.ts';
+import { promoteRelease } from '../../../src/publish/promote.ts';
 import { loadSignerFor } from '../../../src/publish/signer.ts';
 import { readTrustFile } from '../../../src/publish/trust-file.ts';
 import { workloadProgram, type Behaviour } from './workload-program.ts';
@@ -23,7 +24,10 @@ export interface Publisher {
   readonly feedDir: string;
   /** Writes a signed bundle and returns its path. */
   bundle(request: ReleaseRequest): Promise<string>;
-  /** Publishes a release on edge; returns the path of its bundle inside the feed. */
+  /**
+   * Publishes a release on edge, or on stable: there it was put on edge 8 days before, and is promoted now. Returns the path of
+   * its bundle inside the feed.
+   */
   publish(request: ReleaseRequest, options?: Partial<PublishOptions>): Promise<string>;
 }
 
@@ -34,6 +38,8 @@ export async function flipByte(path: string): Promise<void> {
   bytes[at] = bytes[at] === 0x41 ? 0x42 : 0x41;
   await writeFile(path, bytes);
 }
+
+const DAY_MS = 24 * 3600 * 1000;
 
 /** Makes a publisher that writes below `root`. */
 export function createPublisher(root: string): Publisher {
@@ -65,15 +71,20 @@ export function createPublisher(root: string): Publisher {
     feedDir,
     bundle,
     publish: async (request, options = {}) => {
-      const { channel = 'edge' } = options;
-      const { head } = await publishToFeed({
-        feedDir,
-        channel,
+      const { channel = 'edge', now = Date.now() } = options;
+      const common = { feedDir, trust: await readTrustFile(join(ownKeys, 'trust.json')) };
+      const onEdge = await publishToFeed({
+        ...common,
         bundles: [await bundle(request)],
-        signer: await loadSignerFor(ownKeys, channel === 'edge' ? 'head-edge' : 'head-stable'),
-        trust: await readTrustFile(join(ownKeys, 'trust.json')),
+        signer: await loadSignerFor(ownKeys, 'head-edge'),
         ...options,
+        channel: 'edge',
+        now: channel === 'edge' ? now : now - 8 * DAY_MS,
       });
+      const { head } =
+        channel === 'edge'
+          ? onEdge
+          : await promoteRelease({ ...common, signer: await loadSignerFor(ownKeys, 'head-stable'), now });
       const path = head.targets[0]?.bundles[0]?.path;
       if (path === undefined) throw new Error('the published head names no bundle');
       return join(feedDir, path);

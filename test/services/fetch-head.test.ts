@@ -1,0 +1,303 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { TrustKey, TrustSet } from '../../src/bundle/trust.ts';
+import { fetchHead } from '../../src/services/fetch-head.ts';
+import { UpdateError } from '../../src/errors.ts';
+import { makeSigner } from '../../src/publish/signer.ts';
+import { headClaims, privateKey } from '../fixtures/forge.ts';
+import { newTestKeys, testKeys } from '../fixtures/keys.ts';
+import { refusal } from '../fixtures/refusal.ts';
+import { serve, signedHead, trustingRig } from './head-fixture.ts';
+import { createRig, DAY_MS, NEVER, NOW, type Rig } from './rig.ts';
+
+let rig: Rig;
+beforeEach(async () => {
+  rig = await trustingRig();
+});
+
+const SECOND = NOW / 1000;
+
+describe('fetchHead', () => {
+  it('keeps the first head that it accepts', async () => {
+    const bytes = await serve(rig, { version: '1.1.0' });
+    expect((await fetchHead(rig, 'stable', NEVER)).version).toBe('1.1.0');
+    expect(await rig.heads.read('stable')).toEqual(bytes);
+  });
+
+  it.each([
+    ['a later seq', { seq: 6 }],
+    ['a later epoch, whatever its seq', { epoch: 1, seq: 1 }],
+  ])('replaces the accepted head by one of %s', async (_, change) => {
+    await rig.heads.write('stable', await signedHead({ seq: 5 }));
+    const bytes = await serve(rig, change);
+    await fetchHead(rig, 'stable', NEVER);
+    expect(await rig.heads.read('stable')).toEqual(bytes);
+  });
+
+  it('takes the accepted head again', async () => {
+    const bytes = await serve(rig, { seq: 5 });
+    await fetchHead(rig, 'stable', NEVER);
+    await fetchHead(rig, 'stable', NEVER);
+    expect(await rig.heads.read('stable')).toEqual(bytes);
+  });
+
+  it.each([
+    ['an older seq', 'HEAD_STALE', { seq: 4 }],
+    ['an older epoch', 'HEAD_STALE', { epoch: 0, seq: 9 }],
+    ['the same seq with other bytes', 'HEAD_EQUIVOCATION', { epoch: 1, seq: 5, jti: 'two' }],
+  ])('refuses %s with %s, and keeps what it had', async (_, code, change) => {
+    const accepted = await signedHead({ epoch: 1, seq: 5 });
+    await rig.heads.write('stable', accepted);
+    await serve(rig, change);
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe(code);
+    expect(await rig.heads.read('stable')).toEqual(accepted);
+  });
+
+  it('never goes back below an accepted head that has expired', async () => {
+    await rig.heads.write('stable', await signedHead({ seq: 5 }, 'stable', NOW - 30 * DAY_MS));
+    await serve(rig, { seq: 4 });
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('HEAD_STALE');
+  });
+
+  it.each([
+    ['an expired head', 'HEAD_EXPIRED', { iat: SECOND - 20, nbf: SECOND - 20, exp: SECOND - 10 }],
+    [
+      'a head from the future',
+      'HEAD_FROM_FUTURE',
+      { iat: SECOND + 301, nbf: SECOND + 301, exp: SECOND + 999 },
+    ],
+    ['the head of another channel', 'HEAD_WRONG_CHANNEL', { sub: 'edge' }],
+    ['the head of another product', 'HEAD_WRONG_CHANNEL', { aud: 'other' }],
+    ['a head that is no head', 'HEAD_INVALID', { targets: [] }],
+  ])('refuses %s with %s, and keeps nothing', async (_, code, change) => {
+    await serve(rig, change);
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe(code);
+    expect(await rig.heads.read('stable')).toBeNull();
+  });
+
+  it('refuses a head by the key of another channel', async () => {
+    rig.feed.files.set('stable.jws', await signedHead({}, 'edge'));
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('JWS_KEY_NOT_ALLOWED');
+  });
+
+  it('takes a head that is at most five minutes ahead of this clock', async () => {
+    await serve(rig, { iat: SECOND + 300, nbf: SECOND + 300, exp: SECOND + 999 });
+    expect((await fetchHead(rig, 'stable', NEVER)).iat).toBe(SECOND + 300);
+  });
+
+  it('ignores a damaged stored head, with a warning', async () => {
+    await rig.heads.write('stable', Buffer.from('damaged'));
+    const bytes = await serve(rig);
+    await fetchHead(rig, 'stable', NEVER);
+    expect(await rig.heads.read('stable')).toEqual(bytes);
+    expect(rig.reporter.warnings()).toEqual([
+      expect.objectContaining({ message: expect.stringMatching(/^stored stable head: /) }),
+    ]);
+  });
+
+  it('says that there is no feed', async () => {
+    expect(await refusal(fetchHead({ ...rig, feed: null }, 'stable', NEVER))).toBe('FEED_NOT_CONFIGURED');
+  });
+
+  it('passes on the feed’s own error', async () => {
+    rig.feed.fault = new UpdateError('FEED_STALLED', 'nothing for 30 s');
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('FEED_STALLED');
+  });
+
+  it('passes on the signal', async () => {
+    await serve(rig);
+    expect(await refusal(fetchHead(rig, 'stable', AbortSignal.abort()))).toBe('CANCELLED');
+  });
+});
+
+describe('time', () => {
+  it('never goes back on a channel, whatever the seq', async () => {
+    const accepted = await signedHead({ seq: 5 });
+    await rig.heads.write('stable', accepted);
+    await serve(rig, { seq: 6 }, 'stable', NOW - 1000);
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('HEAD_STALE');
+    await serve(rig, { epoch: 1, seq: 0 }, 'stable', NOW - 1000);
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('HEAD_STALE');
+    expect(await rig.heads.read('stable')).toEqual(accepted);
+    await serve(rig, { seq: 6 }, 'stable', NOW);
+    expect((await fetchHead(rig, 'stable', NEVER)).seq).toBe(6);
+  });
+
+  it('of one channel says nothing of another’s heads', async () => {
+    await rig.heads.write('edge', await signedHead({}, 'edge', NOW));
+    await serve(rig, {}, 'stable', NOW - DAY_MS);
+    expect((await fetchHead(rig, 'stable', NEVER)).sub).toBe('stable');
+  });
+
+  it.each(['stable', 'edge'] as const)(
+    'that is earlier than the accepted %s head stops checks, and nothing is asked',
+    async (channel) => {
+      const ahead = NOW + 300_001;
+      await rig.heads.write(channel, await signedHead({}, channel, ahead + 1000));
+      await serve(rig);
+      await expect(fetchHead(rig, 'stable', NEVER)).rejects.toMatchObject({
+        code: 'CLOCK_BEHIND',
+        message: `expected a time after ${new Date(Math.floor((ahead + 1000) / 1000) * 1000).toISOString()}, when the accepted ${channel} head was signed; this host’s clock says 2026-11-23T00:00:00.000Z`,
+      });
+      expect(rig.feed.requests).toEqual([]);
+    },
+  );
+
+  it('that is earlier than this program stops checks', async () => {
+    const { trust } = await testKeys();
+    await serve(rig);
+    const at = (builtFrom: number): Rig => ({ ...rig, host: { ...rig.host, trust, builtFrom } });
+    expect(await refusal(fetchHead(at(NOW + 300_001), 'stable', NEVER))).toBe('CLOCK_BEHIND');
+    expect((await fetchHead(at(NOW + 300_000), 'stable', NEVER)).seq).toBe(1);
+  });
+});
+
+describe('recovery from a fast-forward', () => {
+  it('is the next epoch: the highest seq of the epoch before is older', async () => {
+    const stolen = await serve(rig, { seq: Number.MAX_SAFE_INTEGER });
+    await fetchHead(rig, 'stable', NEVER);
+    await serve(rig, { seq: 8 });
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('HEAD_STALE');
+    await serve(rig, { epoch: 1, seq: 0 });
+    expect(await fetchHead(rig, 'stable', NEVER)).toMatchObject({ epoch: 1, seq: 0 });
+    rig.feed.files.set('stable.jws', stolen);
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('HEAD_STALE');
+  });
+});
+
+describe('when keys rotate', () => {
+  const KEYS = 4;
+  /** Heads of four generations of keys, and what a program of each knows. */
+  let kids: string[];
+  let entries: TrustKey[];
+  let claims: (generation: number, change?: Parameters<typeof headClaims>[1]) => Promise<Buffer>;
+  beforeEach(async () => {
+    const generations = await sharedGenerations();
+    entries = generations.map(({ key }) => key);
+    kids = entries.map(({ kid }) => kid);
+    claims = async (generation, change = {}) => {
+      const payload = headClaims(NOW, { sub: 'edge', seq: generation, ...change });
+      return Buffer.from(
+        await generations[generation]!.signer.signSmall(payload, 'coresdk-head+jwt'),
+        'latin1',
+      );
+    };
+  });
+  const trusting = (...known: TrustKey[]): Rig => {
+    const trust: TrustSet = {
+      product: rig.host.product,
+      development: true,
+      keys: new Map(known.map((key) => [key.kid, key])),
+    };
+    return createRig({ host: { trust } });
+  };
+  const put = async (at: Rig, path: string, bytes: Promise<Buffer>): Promise<void> =>
+    void at.feed.files.set(path, await bytes);
+  const byKey = (generation: number): string => `by-key/${kids[generation]!}/edge.jws`;
+
+  it('takes the head for the key that it knows', async () => {
+    const old = trusting(entries[0]!);
+    await put(old, 'edge.jws', claims(2));
+    await put(old, byKey(0), claims(0));
+    expect(await fetchHead(old, 'edge', NEVER)).toMatchObject({ seq: 0 });
+    expect(old.feed.requests).toEqual(['edge.jws@0', `${byKey(0)}@0`]);
+    expect(await old.heads.read('edge')).toEqual(await claims(0));
+  });
+
+  it('asks for no other while it knows the newest key', async () => {
+    const fresh = trusting(entries[1]!, entries[2]!);
+    await put(fresh, 'edge.jws', claims(2));
+    await fetchHead(fresh, 'edge', NEVER);
+    expect(fresh.feed.requests).toEqual(['edge.jws@0']);
+  });
+
+  it('tries its newest key first', async () => {
+    const old = trusting(entries[0]!, entries[1]!);
+    await put(old, 'edge.jws', claims(2));
+    await put(old, byKey(0), claims(0));
+    await put(old, byKey(1), claims(1));
+    expect(await fetchHead(old, 'edge', NEVER)).toMatchObject({ seq: 1 });
+    old.feed.files.delete(byKey(1));
+    old.feed.requests.splice(0);
+    expect(await refusal(fetchHead(old, 'edge', NEVER))).toBe('HEAD_STALE');
+    expect(old.feed.requests).toEqual(['edge.jws@0', `${byKey(1)}@0`, `${byKey(0)}@0`]);
+  });
+
+  it('orders keys by their end, none last of all', async () => {
+    const ending = trusting({ ...entries[1]!, notAfter: NOW + DAY_MS }, entries[0]!);
+    await put(ending, 'edge.jws', claims(2));
+    await refusal(fetchHead(ending, 'edge', NEVER));
+    expect(ending.feed.requests).toEqual(['edge.jws@0', `${byKey(0)}@0`, `${byKey(1)}@0`]);
+  });
+
+  it('asks for no key that has ended, that is for another channel, or for bundles', async () => {
+    const stable: TrustKey = { ...entries[1]!, audiences: ['stable'] };
+    const bundle: TrustKey = { ...entries[2]!, use: 'bundle' };
+    const old = trusting({ ...entries[0]!, notAfter: NOW - 1 }, stable, bundle);
+    await put(old, 'edge.jws', claims(3));
+    expect(await refusal(fetchHead(old, 'edge', NEVER))).toBe('JWS_KEY_UNKNOWN');
+    expect(old.feed.requests).toEqual(['edge.jws@0']);
+  });
+
+  it('never takes a head by a retired key, wherever it lies', async () => {
+    const fresh = trusting(entries[1]!, entries[2]!);
+    await put(fresh, 'edge.jws', claims(0));
+    await put(fresh, byKey(1), claims(0));
+    await put(fresh, byKey(2), claims(0));
+    expect(await refusal(fetchHead(fresh, 'edge', NEVER))).toBe('JWS_KEY_UNKNOWN');
+    expect(await fresh.heads.read('edge')).toBeNull();
+  });
+
+  it('says what is wrong with the head for its key', async () => {
+    const old = trusting(entries[0]!);
+    await put(old, 'edge.jws', claims(2));
+    await put(old, byKey(0), claims(0, { iat: SECOND - 9, nbf: SECOND - 9, exp: SECOND }));
+    expect(await refusal(fetchHead(old, 'edge', NEVER))).toBe('HEAD_EXPIRED');
+  });
+
+  it('takes the main head after it learnt its key, where the one for the old key was before it', async () => {
+    const old = trusting(entries[0]!);
+    await put(old, 'edge.jws', claims(1));
+    await put(old, byKey(0), claims(0));
+    await fetchHead(old, 'edge', NEVER);
+    const keys = new Map(entries.slice(0, 2).map((key) => [key.kid, key]));
+    const next: Rig = { ...old, host: { ...old.host, trust: { ...old.host.trust, keys } } };
+    expect(await fetchHead(next, 'edge', NEVER)).toMatchObject({ seq: 1 });
+    expect(next.reporter.warnings()).toEqual([]);
+  });
+
+  it('takes the same claims by another key for the same head', async () => {
+    const both = trusting(entries[0]!, entries[1]!);
+    await put(both, 'edge.jws', claims(0, { seq: 7 }));
+    await fetchHead(both, 'edge', NEVER);
+    await put(both, 'edge.jws', claims(1, { seq: 7 }));
+    expect(await fetchHead(both, 'edge', NEVER)).toMatchObject({ seq: 7 });
+    await put(both, 'edge.jws', claims(1, { seq: 7, jti: 'other' }));
+    expect(await refusal(fetchHead(both, 'edge', NEVER))).toBe('HEAD_EQUIVOCATION');
+  });
+
+  it('stops at the signal', async () => {
+    const old = trusting(entries[0]!);
+    const ended = new AbortController();
+    old.feed.files.set('edge.jws', await claims(2));
+    const head = old.feed.head.bind(old.feed);
+    old.feed.head = (...args) => {
+      if (args[3] !== undefined) ended.abort();
+      return head(...args);
+    };
+    expect(await refusal(fetchHead(old, 'edge', ended.signal))).toBe('CANCELLED');
+  });
+
+  let generations: Promise<{ key: TrustKey; signer: ReturnType<typeof makeSigner> }[]> | undefined;
+  function sharedGenerations(): NonNullable<typeof generations> {
+    generations ??= Promise.all(
+      Array.from({ length: KEYS }, async (_, index) => {
+        const { trust, dir } = index === 0 ? await testKeys() : await newTestKeys();
+        const key = [...trust.keys.values()].find(
+          ({ use, audiences }) => use === 'head' && audiences.includes('edge'),
+        );
+        return { key: key!, signer: makeSigner(await privateKey('head-edge', dir)) };
+      }),
+    );
+    return generations;
+  }
+});
