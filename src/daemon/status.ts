@@ -1,11 +1,12 @@
+import semver from 'semver';
 import { keyIds } from '../bundle/trust-set.ts';
 import type { Config } from '../config/index.ts';
 import type { AttemptView, Status, VersionView } from '../control/api.ts';
 import type { Embedded } from '../embedded.ts';
 import { ERROR_CODES } from '../error-codes.ts';
-import { UpdateError } from '../errors.ts';
+import { UpdateError, type ErrorRecord } from '../errors.ts';
 import type { UpdateContext } from '../machines/update.types.ts';
-import { versionFloor } from '../services/admission.ts';
+import { versionFloor, type VersionFloor } from '../services/admission.ts';
 import type { AttemptRecord, Ports, ProbeResult } from '../services/ports.ts';
 import type { StateName, VersionRef } from '../types.ts';
 import { errorView, type Board, type TimedError } from './board.ts';
@@ -147,6 +148,9 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
       key_ids: keyIds(ports.host.trust),
       development_keys: ports.host.trust.development,
     },
-    warnings: board.warnings().map(({ error, at }) => ({ ...errorView(error), at: iso(at) })),
+    warnings: [
+      ...floorWarning(current, floor).map((error) => ({ ...errorView(error), at: iso(ports.clock.now()) })),
+      ...board.warnings().map(({ error, at }) => ({ ...errorView(error), at: iso(at) })),
+    ],
   };
 }
