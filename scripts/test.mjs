@@ -21,6 +21,7 @@ const CHECKS = [
   ['format', 'prettier', '--check', '--log-level=warn', '.'],
   ['architecture', 'depcruise', 'src', '--output-type=err'],
   ['statecharts', 'node', 'scripts/statecharts.ts', '--check'],
+  ['error table', 'node', 'scripts/errors.ts', '--check'],
 ];
 
 /** Runs a command; resolves with its exit code (1 for a signal or where it cannot be started) and its output unless it is shown. */

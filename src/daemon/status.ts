@@ -73,6 +73,17 @@ function nextAction({ state, context, board, disabled }: StatusSources): string 
   return at === null ? `No check by itself: ${why}.` : `The next check is at ${iso(at)}.`;
 }
 
+/** A rollback may lead below the floor: legal, and said loudly for as long as it lasts. */
+function floorWarning(current: VersionRef, floor: VersionFloor | null): ErrorRecord[] {
+  if (floor === null || !semver.lt(current.version, floor.version)) return [];
+  return [
+    {
+      code: 'BELOW_FLOOR',
+      message: `${current.version} runs, which is below ${floor.version}, which ${floor.because}`,
+    },
+  ];
+}
+
 /** Builds `GET /v1/status`. */
 export async function buildStatus(sources: StatusSources): Promise<Status> {
   const { ports, config, embedded, disabled, feedUrl, board, state, context } = sources;
