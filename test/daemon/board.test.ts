@@ -58,10 +58,24 @@ describe('progress', () => {
     const all: Progress[] = [
       { kind: 'download', received: 1, total: 2 },
       { kind: 'nextCheck', at: 5, why: 'every 3600 s' },
+      { kind: 'heldBack', held: null },
       { kind: 'warning', error: RECORD },
     ];
     all.forEach(report);
     expect(heard).toEqual(all);
+  });
+});
+
+describe('what is held back', () => {
+  it('is what the last check said', () => {
+    expect(board.heldBack()).toBeNull();
+    const held = { version: '1.2.0', reason: 'not yet', until: 5 };
+    report({ kind: 'heldBack', held });
+    expect(board.heldBack()).toEqual(held);
+    board.entered('checking');
+    expect(board.heldBack()).toEqual(held);
+    report({ kind: 'heldBack', held: null });
+    expect(board.heldBack()).toBeNull();
   });
 });
 

@@ -238,6 +238,14 @@ describe('verifyFeed finds', () => {
     ]);
   });
 
+  it('a main head that is older than its copy, though both are good', async () => {
+    const feedDir = await copyOfSound();
+    const old = await readFile(join(feedDir, 'edge.jws'));
+    await refreshHead(await headOptions(feedDir, 'edge', LOOK));
+    await writeFile(join(feedDir, 'edge.jws'), old);
+    expect(faults(await verify(feedDir))).toEqual(['by-key/E/edge.jws HEAD_STALE']);
+  });
+
   it('a copy by key that was left behind', async () => {
     const feedDir = await copyOfSound();
     const { trustContent } = await testKeys();
@@ -265,6 +273,10 @@ describe('verifyFeed finds', () => {
     expect(new Set(await publish('1.1.9'))).toEqual(new Set(['BAKE_MISSING']));
     expect(new Set(await publish('1.2.0', await edge()))).toEqual(new Set(['BAKE_TOO_SHORT']));
     expect(new Set(await publish('1.2.1', await edge()))).toEqual(new Set(['BAKE_INVALID']));
+    // No exception helps a bake that is wrong.
+    const security = { reason: 'CVE-2026-0001', at: LOOK / 1000 };
+    await publishToFeed({ ...stable, bundles: [await bundle('1.2.1')], security });
+    expect(faults(await verify(feedDir))[0]).toBe('stable.jws BAKE_INVALID');
   });
 
   it('warns of a security exception, of a head that blocks itself, and of what a crash left', async () => {

@@ -23,6 +23,7 @@ export function sampleStatus(changes: Partial<Status> = {}): Status {
     next_check_why: 'every 3600 s',
     next_action: `The next check is at ${ago(-3120)}.`,
     last_error: null,
+    held_back: null,
     paused: null,
     disabled: null,
     current: { version: '1.1.0', digest: DIGEST.current },
