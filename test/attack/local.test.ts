@@ -114,13 +114,10 @@ done
     expect((await stat(socket)).mode & 0o777).toBe(0o600);
     // Even where the folder lets others in.
     await chmod(rig.host.stateDir, 0o711);
-    const connect = `require('node:net').connect(process.argv[1]).on('connect', () => console.log('CONNECTED')).on('error', (error) => console.log(error.code))`;
-    const { stdout } = spawnSync(process.execPath, ['-e', connect, socket], {
-      uid: NOBODY,
-      gid: NOBODY,
-      cwd: '/',
-      encoding: 'utf8',
-    });
+    // Becomes the other user by itself: that one may not be able to read the folder of this program.
+    const become = `process.setgroups([]); process.setgid(${String(NOBODY)}); process.setuid(${String(NOBODY)});`;
+    const connect = `${become} require('node:net').connect(process.argv[1]).on('connect', () => console.log('CONNECTED')).on('error', (error) => console.log(error.code))`;
+    const { stdout } = spawnSync(process.execPath, ['-e', connect, socket], { cwd: '/', encoding: 'utf8' });
     expect(stdout.trim()).toBe('EACCES');
   });
 });

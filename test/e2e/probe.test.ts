@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import type { AttemptView } from '../../src/control/api.ts';
 import { createHost, eventually, isAlive, type Host } from './support/host.ts';
 
 /** Publishes a bad 1.1.0 over a healthy baseline and waits until it was rolled back. */
@@ -53,8 +54,11 @@ describe('probing', () => {
     expect(status.last_error).toMatchObject({ code: 'ROLLBACK_FAILED' });
     expect(status.last_error?.message).toContain('PROBE_ADDRESS_TAKEN');
     expect(status.quarantine).toEqual([]);
-    const [attempt] = await host.history();
-    expect(attempt?.steps.map(({ state }) => state)).not.toContain('probing');
+    // The attempt is not over: a rollback that failed waits for a person.
+    const history = await host.core('sidecar', 'history', '--json');
+    const [attempt] = JSON.parse(history.stdout) as AttemptView[];
+    expect(attempt).toMatchObject({ id: status.attempt, outcome: null });
+    expect(attempt?.steps.map(({ state }) => state).slice(-3)).toEqual(['swapping', 'rollingBack', 'failed']);
   });
 
   it('kills an old process that ignores SIGTERM after the grace, and goes on', async () => {
