@@ -91,7 +91,7 @@ async function prepare(request: StageRequest, staging: string): Promise<void> {
     await checkFiles(disk, files, manifest, signal);
   } catch (error) {
     if (error instanceof UpdateError && error.code === 'VERSION_DAMAGED')
-      throw new UpdateError('STAGE_FAILED', error.message, { cause: error });
+      throw new UpdateError('BUNDLE_CHANGED', `after it was verified: ${error.message}`, { cause: error });
     throw error;
   }
   await request.canExecute(join(files, manifest.entrypoint));

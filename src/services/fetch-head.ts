@@ -16,6 +16,11 @@ function headKeys({ host, clock }: Pick<Ports, 'host' | 'clock'>, channel: FeedC
     .sort((a, b) => (end(a) === end(b) ? 0 : end(b) - end(a)));
 }
 
+/** A head whose signature is right; one that has expired offers nothing, but still counts for what may not go back. */
+interface FetchedHead extends HeadDocument {
+  readonly expired: UpdateError | null;
+}
+
 /**
  * Asks for a channel's head and verifies it. When the main one is signed by a key that this program does not know, there is
  * one for each key that the publisher still supports: keys rotate by release, and this program is older than the newest key.
@@ -24,14 +29,20 @@ async function askForHead(
   ports: Pick<Ports, 'feed' | 'host' | 'clock'>,
   channel: FeedChannel,
   signal: AbortSignal,
-): Promise<HeadDocument> {
+): Promise<FetchedHead> {
   const { feed, host, clock } = ports;
   if (feed === null)
     throw new UpdateError('FEED_NOT_CONFIGURED', 'expected update.feed_url to name a feed, found none');
-  const ask = async (kid?: string): Promise<HeadDocument> => {
+  const ask = async (kid?: string): Promise<FetchedHead> => {
     const bytes = await feed.head(channel, HEAD_MAX_BYTES[channel], signal, kid);
-    const { trust, product } = host;
-    return { head: await verifyHead(bytes, { trust, channel, product, now: clock.now() }), bytes };
+    const rule = { trust: host.trust, channel, product: host.product, now: clock.now() };
+    try {
+      return { head: await verifyHead(bytes, rule), bytes, expired: null };
+    } catch (error) {
+      const expired = UpdateError.from(error);
+      if (expired.code !== 'HEAD_EXPIRED') throw expired;
+      return { head: await verifyHead(bytes, { ...rule, checkDates: false }), bytes, expired };
+    }
   };
   try {
     return await ask();
@@ -55,10 +66,11 @@ async function askForHead(
 
 /**
  * Fetches a channel's head, verifies it, and keeps it when it is newer than the one that was accepted last
- * (TUF 1.0.33, section 5.4: a client never goes back). Nothing is asked while the clock is wrong.
+ * (TUF 1.0.33, section 5.4: a client never goes back). Nothing is asked while the clock is wrong. One that has expired is kept
+ * too, and refused: an attacker who can only freeze a feed must not be able to go further back than that.
  *
  * @throws UpdateError `CLOCK_BEHIND`; `HEAD_STALE` for an older one, by its number or by its time; `HEAD_EQUIVOCATION` for the
- * same number with other claims; and every code of the feed and of the head's verification
+ * same number with other claims; `HEAD_EXPIRED`; and every code of the feed and of the head's verification
  */
 export async function fetchHead(
   ports: Pick<Ports, 'feed' | 'heads' | 'host' | 'clock' | 'reporter'>,
@@ -72,6 +84,7 @@ export async function fetchHead(
   const order = accepted === null ? 'newer' : compareHeads(accepted, document);
   if (accepted !== null && order !== 'same') refuseOlder(accepted.head, document.head, order);
   if (order === 'newer') await ports.heads.write(channel, document.bytes);
+  if (document.expired !== null) throw document.expired;
   return document.head;
 }
 

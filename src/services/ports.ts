@@ -143,6 +143,7 @@ export interface VersionStore {
   /**
    * Makes a version out of an unpacked folder in `downloads/`: fsyncs everything, writes the manifest, renames once.
    * Done already with the same digest: does nothing. The same version with another digest and not current: replaced.
+   * Files that are not the manifest's any more: `BUNDLE_CHANGED`.
    */
   stage(unpacked: string, manifest: Manifest, digest: string, signal: AbortSignal): Promise<void>;
   /** Points `current` at a version, durably; for the baseline removes the pointer. */

@@ -1,9 +1,17 @@
+import type { ErrorCode } from '../error-codes.ts';
 import { UpdateError } from '../errors.ts';
 import type { Downloaded } from '../types.ts';
 import type { Ports } from './ports.ts';
 
 /** Objections to the release or to this host, not to the bytes: the same bytes may be right another day. */
-const NOT_THE_BYTES = new Set(['VERSION_TOO_LOW', 'VERSION_BLOCKED', 'BUNDLE_NOT_NAMED', 'UPDATER_TOO_OLD']);
+const NOT_THE_BYTES = new Set<ErrorCode>([
+  'VERSION_TOO_LOW',
+  'VERSION_BLOCKED',
+  'BUNDLE_NOT_NAMED',
+  'UPDATER_TOO_OLD',
+  // Somebody on this host changed them after they came.
+  'BUNDLE_CHANGED',
+]);
 
 /**
  * Runs work that judges a downloaded bundle. If it refuses the bytes, they are deleted and remembered, so that a check

@@ -93,7 +93,7 @@ export function memoryVersionStore(
       const difference = files === undefined ? 'nothing' : differs(manifest, files);
       if (files === undefined || difference !== null)
         throw new UpdateError(
-          'STAGE_FAILED',
+          files === undefined ? 'STAGE_FAILED' : 'BUNDLE_CHANGED',
           `expected the files of the manifest, found ${difference ?? 'nothing'}`,
         );
       downloads.folders.delete(unpacked);

@@ -157,7 +157,7 @@ describe('check', () => {
     ['HEAD_STALE', { seq: 1 }],
     ['HEAD_EQUIVOCATION', { seq: 2, jti: 'two' }],
   ])('rejects with %s', async (code, change) => {
-    await rig.heads.write('stable', await signedHead({ seq: 2 }));
+    await rig.heads.write('stable', await signedHead({ seq: 2 }, 'stable', NOW - 60_000));
     await serve(rig, { seq: 3, version: '1.1.0', ...change });
     expect(await refusal(look())).toBe(code);
   });

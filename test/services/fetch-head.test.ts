@@ -58,8 +58,15 @@ describe('fetchHead', () => {
     expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('HEAD_STALE');
   });
 
+  it('refuses an expired head, and still never goes back below it', async () => {
+    const bytes = await serve(rig, { seq: 5, iat: SECOND - 20, nbf: SECOND - 20, exp: SECOND - 10 });
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('HEAD_EXPIRED');
+    expect(await rig.heads.read('stable')).toEqual(bytes);
+    await serve(rig, { seq: 4 });
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('HEAD_STALE');
+  });
+
   it.each([
-    ['an expired head', 'HEAD_EXPIRED', { iat: SECOND - 20, nbf: SECOND - 20, exp: SECOND - 10 }],
     [
       'a head from the future',
       'HEAD_FROM_FUTURE',

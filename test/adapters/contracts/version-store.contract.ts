@@ -87,7 +87,7 @@ export function describeVersionStore(
         await unpackInto(world.downloads, 'unpacked', testRelease('1.0.0', 'other'));
         const { store } = world;
         await expect(store.stage('unpacked', one.manifest, one.digest, never)).rejects.toMatchObject({
-          code: 'STAGE_FAILED',
+          code: 'BUNDLE_CHANGED',
         });
         await expect(store.stage('nothing', one.manifest, one.digest, never)).rejects.toMatchObject({
           code: 'STAGE_FAILED',

@@ -161,7 +161,7 @@ const tamper = (when: string, stateName: string, code: ErrorCode, restarts = fal
 /** Every moment at which somebody writes. */
 export const TAMPER_ATTACKS: readonly TamperAttack[] = [
   tamper('between download and verification', 'verifying', 'JWS_MALFORMED'),
-  tamper('between verification and staging', 'staging', 'STAGE_FAILED'),
+  tamper('between verification and staging', 'staging', 'BUNDLE_CHANGED'),
   tamper('between staging and the gate', 'waiting', 'VERSION_DAMAGED'),
   tamper('between the gate and the start', 'swapping', 'VERSION_DAMAGED', true),
 ];
