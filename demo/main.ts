@@ -5,7 +5,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, open, readFile, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,6 +12,7 @@ import { stringify } from 'yaml';
 import type { AttemptView, Status } from '../src/control/api.ts';
 import { createControlClient } from '../src/control/client.ts';
 import { serveFeed } from './feed.ts';
+import { freePort } from './free-port.ts';
 import { createPublisher } from './releases.ts';
 
 const PATIENCE_MS = 20_000;
@@ -31,16 +31,6 @@ const observe = (what: string, holds: boolean): void => {
   say(`${holds ? '✔' : '✘'} ${what}`);
   if (!holds) failures.push(what);
 };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 async function until<T>(what: string, look: () => Promise<T | null>): Promise<T> {
   const deadline = performance.now() + PATIENCE_MS;

@@ -1,7 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { inject } from 'vitest';
@@ -10,6 +9,7 @@ import type { AttemptView, Status } from '../../../src/control/api.ts';
 import { createControlClient } from '../../../src/control/client.ts';
 import { UpdateError } from '../../../src/errors.ts';
 import { serveFeed, type FeedServer } from './feed-server.ts';
+import { freePort } from '../../../demo/free-port.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { workloadProgram, type Behaviour } from './workload-program.ts';
 
@@ -64,18 +64,6 @@ export interface Host extends AsyncDisposable {
   /** Complete versions on disk. */
   versions(): Promise<string[]>;
   log(): Promise<string>;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
 }
 
 /** Polls until `look` gives something; the event itself is in another process. */
