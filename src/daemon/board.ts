@@ -2,7 +2,7 @@ import { ERROR_CODES } from '../error-codes.ts';
 import type { ErrorRecord } from '../errors.ts';
 import type { AttemptProgress, ErrorView, ProgressView } from '../control/api.ts';
 import type { Clock, HeldBack, Progress, Reporter } from '../services/ports.ts';
-import type { Ended, StateName } from '../types.ts';
+import type { Ended, OutcomeKind, StateName, Trigger } from '../types.ts';
 
 const KEEP_ENDED = 64;
 const KEEP_WARNINGS = 10;
@@ -34,6 +34,11 @@ export interface Board {
 /** An error for a reader: with what to do next. */
 export function errorView({ code, message }: ErrorRecord): ErrorView {
   return { code, message, next: ERROR_CODES[code].next };
+}
+
+/** Whether an attempt ended as an operator wished, although it went back: that is no error to show. */
+export function wentBackAsAsked(trigger: Trigger, outcome: OutcomeKind | null): boolean {
+  return trigger === 'rollback' && outcome === 'rolledBack';
 }
 
 /** How an attempt ended, as the control API tells it. */
@@ -106,7 +111,8 @@ export function createBoard(clock: Clock, onProgress: (progress: Progress) => vo
     ended: (ended) => {
       recent.set(ended.attempt.id, ended);
       for (const id of [...recent.keys()].slice(0, -KEEP_ENDED)) recent.delete(id);
-      if (ended.error !== null && ended.outcome !== 'nothing')
+      const asked = wentBackAsAsked(ended.attempt.trigger, ended.outcome);
+      if (ended.error !== null && ended.outcome !== 'nothing' && !asked)
         lastError = { error: ended.error, at: clock.now() };
     },
     progress: () => progress,

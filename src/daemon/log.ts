@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { Progress, WorkloadStatus } from '../services/ports.ts';
 import type { StepEvent } from '../services/index.ts';
 import type { Ended } from '../types.ts';
+import { wentBackAsAsked } from './board.ts';
 
 /** What the daemon writes to its log; one method for each kind of event, so that its lines have one shape. */
 export interface DaemonLog {
@@ -54,7 +55,8 @@ export function createDaemonLog(logger: Logger): DaemonLog {
         from: from?.version,
         to: to?.version,
       };
-      if (LOUD.has(outcome)) logger.error(about, `attempt ended: ${outcome}: ${reason}`);
+      if (LOUD.has(outcome) && !wentBackAsAsked(attempt.trigger, outcome))
+        logger.error(about, `attempt ended: ${outcome}: ${reason}`);
       else logger.info(about, `attempt ended: ${outcome}: ${reason}`);
     },
     workload: ({ state, ref, pid, lastExit, restarts }) => {

@@ -9,7 +9,7 @@ import type { UpdateContext } from '../machines/update.types.ts';
 import { versionFloor, type VersionFloor } from '../services/admission.ts';
 import type { AttemptRecord, Ports, ProbeResult } from '../services/ports.ts';
 import type { StateName, VersionRef } from '../types.ts';
-import { errorView, type Board, type TimedError } from './board.ts';
+import { errorView, wentBackAsAsked, type Board, type TimedError } from './board.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
 const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));
@@ -42,8 +42,9 @@ const HISTORY_LOOKED_AT = 10;
 
 /** The newest error of the history: what is known of it after a restart. */
 function errorIn(ended: readonly AttemptRecord[]): TimedError | null {
-  for (const { error, endedAt } of ended)
-    if (error !== null && endedAt !== null) return { error, at: endedAt };
+  for (const { error, endedAt, trigger, outcome } of ended)
+    if (error !== null && endedAt !== null && !wentBackAsAsked(trigger, outcome))
+      return { error, at: endedAt };
   return null;
 }
 
