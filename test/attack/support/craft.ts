@@ -3,7 +3,6 @@ import { createHash, createPrivateKey, createPublicKey, sign, type KeyObject } f
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
-import { pack, type Header } from 'tar-stream';
 import type { Manifest } from '../../../src/bundle/manifest.ts';
 import { thumbprint } from '../../../src/bundle/trust-set.ts';
 import { KEY_PURPOSES, type KeyPurpose } from '../../../src/publish/keys.ts';
@@ -68,29 +67,7 @@ export function craft(parts: Craft): Buffer {
   return Buffer.concat([input, Buffer.from(`.${(parts.signatureText ?? same)(signature)}`, 'latin1')]);
 }
 
-/** A member of a crafted archive. */
-export interface Member extends Partial<Header> {
-  readonly name: string;
-  readonly body?: Uint8Array;
-}
-
-/** Packs any members, zero-filled to a multiple of 1536 bytes as bundles are. */
-export async function archive(members: readonly Member[]): Promise<Buffer> {
-  const packed = pack();
-  for (const { body, ...header } of members) {
-    if (body === undefined) packed.entry(header);
-    else packed.entry(header, Buffer.from(body));
-  }
-  packed.finalize();
-  const chunks: Buffer[] = [];
-  for await (const chunk of packed as AsyncIterable<Buffer>) chunks.push(chunk);
-  return fill(Buffer.concat(chunks));
-}
-
-/** Fills with zeros to a multiple of 1536 bytes. */
-export function fill(bytes: Buffer): Buffer {
-  return Buffer.concat([bytes, Buffer.alloc((1536 - (bytes.length % 1536)) % 1536)]);
-}
+export { archive, fill, type Member } from '../../fixtures/archive.ts';
 
 /** A file as it is listed in a manifest and as it is stored. */
 export interface StoredFile {
