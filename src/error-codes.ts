@@ -77,6 +77,8 @@ export const ERROR_CODES = {
   MANIFEST_INVALID: row(3, 'bundle', false, 'The manifest in the bundle does not have the agreed shape.', TRUST_NEXT),
   BUNDLE_ARCHIVE_INVALID: row(3, 'bundle', false, 'The archive in the bundle is not exactly what its manifest lists.', TRUST_NEXT),
   BUNDLE_CHECKSUM_MISMATCH: row(3, 'bundle', false, 'A file’s size or SHA-256 differs from the signed manifest.', TRUST_NEXT),
+  DELTA_BASE_MISSING: row(1, 'bundle', false, 'No version on this host is the base that the delta needs.', 'Apply the full bundle of this release.'),
+  DELTA_FAILED: row(1, 'bundle', false, 'Applied to its base, the delta did not give the files of its manifest.', 'Apply the full bundle of this release; from a feed that happens by itself.'),
   BUNDLE_CHANGED: row(3, 'bundle', true, 'The bundle changed on disk while it was read.', 'Find out who writes into the state directory; then try again.'),
   BUNDLE_NOT_NAMED: row(3, 'bundle', false, 'The bundle is not the one that the channel head names.', 'Use the airgap bundle of this release, or let the daemon fetch it from the feed.'),
   WRONG_PRODUCT: row(3, 'bundle', false, 'The bundle is for another product.', 'Give the bundle of this product.'),

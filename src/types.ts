@@ -81,6 +81,8 @@ export interface Offer {
   readonly release: Release | null;
   /** The channel whose head named it; null for a local file. */
   readonly channel: FeedChannel | null;
+  /** When `source` is a delta: the full bundle of the same release, for when the delta cannot be used. */
+  readonly full?: Extract<BundleSource, { kind: 'feed' }> | undefined;
   /** What the history must say of it however it ends: a security override that was honoured. */
   readonly note?: string | undefined;
 }

@@ -18,6 +18,7 @@ import { guarded } from './disk-errors.ts';
 import { removeTree } from './disk-tree.ts';
 import { canExecute as canExecuteHere } from './can-execute.ts';
 import type { StatePaths } from './state-dir.ts';
+import { baseFiles } from './version-base.ts';
 import { checkFiles } from './version-files.ts';
 import {
   filesOf,
@@ -108,6 +109,9 @@ export function openVersionStore(options: VersionStoreOptions): VersionStore {
       const { folder, manifest } = await guarded(reading, `could not read ${ref.version}`, () => find(ref));
       return join(filesOf(folder), manifest.entrypoint);
     },
+
+    files: (ref) =>
+      guarded(reading, `could not read ${ref.version}`, async () => baseFiles(disk, await find(ref))),
 
     check: async (ref, signal) => {
       if (ref.origin === 'baseline') return;

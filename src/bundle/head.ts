@@ -26,12 +26,21 @@ const headBundleSchema = z.strictObject({
     .min(1)
     .max(8 * 1024 ** 3),
   sha256,
+  /** Delta only: the release digest of its base. */
+  base: sha256.optional(),
 });
 
 const targetSchema = z.strictObject({
   ...platformSchema.shape,
   release_digest: sha256,
-  bundles: z.array(headBundleSchema).min(1).max(64),
+  bundles: z
+    .array(headBundleSchema)
+    .min(1)
+    .max(64)
+    .refine(
+      (bundles) => bundles.filter(({ base }) => base === undefined).length === 1,
+      'expected one full bundle, and deltas beside it',
+    ),
 });
 
 const onePlatformEach = (targets: readonly z.infer<typeof targetSchema>[]): boolean =>

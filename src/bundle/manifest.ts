@@ -37,7 +37,13 @@ const fileSchema = z.strictObject({
     .max(8 * 1024 ** 3),
   /** SHA-256 once decoded. */
   sha256,
-  encoding: z.literal('zstd'),
+  /**
+   * How the member is stored: `zstd`, the whole file compressed; `patch`, what it differs in from a file of the base; `same`, nothing
+   * at all, since it is a file of the base.
+   */
+  encoding: z.enum(['zstd', 'patch', 'same']),
+  /** The base's file for `patch` and `same`; the same path unless told. */
+  base_path: pathSchema.optional(),
   /** Bytes as they stand in the archive. */
   stored_size: z
     .int()
@@ -56,6 +62,8 @@ export const manifestSchema = z
     created_at: z.iso.datetime(),
     entrypoint: pathSchema,
     files: z.array(fileSchema).min(1).max(4096),
+    /** Delta only: the release that its files are made from. */
+    base: z.strictObject({ version: versionSchema, release_digest: sha256 }).optional(),
     min_updater: versionSchema.optional(),
     rollback_safe_to: versionSchema.optional(),
     notes: z.string().max(16_384).optional(),
@@ -77,6 +85,15 @@ export const manifestSchema = z
             message: `${path.slice(0, at)} is a file and a folder`,
           });
       }
+    }
+    for (const [index, { encoding, base_path: basePath, stored_size: stored }] of manifest.files.entries()) {
+      const fault =
+        encoding === 'zstd'
+          ? basePath !== undefined && 'expected no base_path for a whole file'
+          : manifest.base === undefined
+            ? `expected a base for encoding ${encoding}`
+            : encoding === 'same' && stored !== 0 && 'expected stored_size 0 for encoding same';
+      if (fault !== false) context.addIssue({ code: 'custom', path: ['files', index], message: fault });
     }
     const entry = manifest.files.find(({ path }) => path === manifest.entrypoint);
     if (entry?.mode !== 0o755)

@@ -25,6 +25,17 @@ const giveUp = (stage: StateName) =>
     },
   }) as const;
 
+/** An `onError` of a step with a delta: the full bundle of the same release, in the same attempt, if there is one. */
+const takeFull = {
+  guard: {
+    type: 'mayTakeFull',
+    params: (args: { event: { error: unknown } }) => ({ error: thrown(args) }),
+  },
+  target: 'downloading',
+  reenter: true,
+  actions: 'takeFull',
+} as const;
+
 /** An `onError` that goes back to the version before. */
 const goBack = {
   target: 'rollingBack',
@@ -164,7 +175,7 @@ export const updateMachine = updateSetup.createMachine({
           target: 'verifying',
           actions: assign(({ event }) => ({ downloaded: event.output })),
         },
-        onError: giveUp('downloading'),
+        onError: [takeFull, giveUp('downloading')],
       },
     },
     verifying: {
@@ -189,7 +200,7 @@ export const updateMachine = updateSetup.createMachine({
             actions: assign(({ event }) => ({ verified: event.output, release: event.output.release })),
           },
         ],
-        onError: giveUp('verifying'),
+        onError: [takeFull, giveUp('verifying')],
       },
     },
     staging: {

@@ -84,6 +84,9 @@ export const updateSetup = setup({
       checked.found === 'release' && context.attempt?.mode === 'apply',
     /** False only when recovery itself failed: then there is nothing to roll back yet. */
     hasPlan: ({ context }) => context.plan !== null,
+    /** A delta cannot be used, and its release has a full bundle. */
+    mayTakeFull: ({ context }, { error }: { error: UpdateError }) =>
+      context.offer?.full !== undefined && (error.info.blames === 'bundle' || error.code === 'FEED_REFUSED'),
     runsAlready: (_, { verified }: { verified: Verified }) => verified.unpacked === null,
     /** The last release that was rolled back is not in quarantine, because it could not be written. */
     owesQuarantine: ({ context }) => context.verdict !== null,
@@ -144,6 +147,10 @@ export const updateSetup = setup({
     accept: assign((_, { checked }: { checked: Checked }) =>
       checked.found === 'release' ? { offer: checked.offer, release: checked.release } : {},
     ),
+    takeFull: assign(({ context }) => {
+      const { full, ...offer } = need(context.offer, 'offer');
+      return { offer: { ...offer, source: need(full ?? null, 'full bundle') }, downloaded: null };
+    }),
     endByFinding: assign(({ context }, { checked }: { checked: Checked }) => ({
       ...NO_ATTEMPT,
       ended:

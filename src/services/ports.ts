@@ -6,7 +6,7 @@
  */
 import type { TrustSet } from '../bundle/trust.ts';
 import type { Manifest } from '../bundle/manifest.ts';
-import type { RandomAccess } from '../bundle/random-access.ts';
+import type { BaseFiles, RandomAccess } from '../bundle/random-access.ts';
 import type { ErrorCode } from '../error-codes.ts';
 import type { ErrorRecord } from '../errors.ts';
 import type {
@@ -138,6 +138,8 @@ export interface VersionStore {
   list(): Promise<StoredVersion[]>;
   /** The absolute path of a version's entry file. `VERSION_NOT_FOUND` if it is not there. */
   entry(ref: VersionRef): Promise<string>;
+  /** The files of a version, to be read as the base of a delta; by the paths of its manifest only. `VERSION_NOT_FOUND` if it is not there. */
+  files(ref: Extract<VersionRef, { origin: 'store' }>): Promise<BaseFiles>;
   /** Compares every file on disk with the stored manifest; `VERSION_DAMAGED` at the first difference. Nothing for the baseline. */
   check(ref: VersionRef, signal: AbortSignal): Promise<void>;
   /**

@@ -70,6 +70,27 @@ export function memoryVersionStore(
       if (ref.origin === 'baseline') return program.entry;
       return Promise.resolve(`/memory/${ref.version}/${find(ref).manifest.entrypoint}`);
     },
+    files: async (ref) => {
+      const { files } = await Promise.resolve(find(ref));
+      return {
+        open: (path) => {
+          const bytes = files.get(path)?.bytes;
+          if (bytes === undefined)
+            return Promise.reject(
+              new UpdateError('DELTA_BASE_MISSING', `expected ${path}, found no such file`),
+            );
+          return Promise.resolve({
+            size: bytes.length,
+            read: (buffer: Uint8Array, position: number) => {
+              const part = bytes.subarray(position, position + buffer.length);
+              buffer.set(part);
+              return Promise.resolve(part.length);
+            },
+            close: () => Promise.resolve(),
+          });
+        },
+      };
+    },
     check: async (ref, signal) => {
       if (ref.origin === 'baseline') return;
       if (signal.aborted) throw new UpdateError('CANCELLED', 'the work was cancelled');

@@ -7,7 +7,19 @@ import type { Recovered, StepName, Steps } from '../../src/steps.ts';
 import type { Attempt, StateName } from '../../src/types.ts';
 import { transitionName } from './chart.ts';
 import { scripted, settle, type Scripted } from './scripted.ts';
-import { attempt, DOWNLOADED, EVIDENCE, OFFER, PLAN, RELEASE, VERDICT, VERIFIED, WATCH } from './values.ts';
+import {
+  attempt,
+  DELTA_SOURCE,
+  DOWNLOADED,
+  EVIDENCE,
+  FULL_SOURCE,
+  OFFER,
+  PLAN,
+  RELEASE,
+  VERDICT,
+  VERIFIED,
+  WATCH,
+} from './values.ts';
 
 export const STEPS: readonly StepName[] = [
   'recover',
@@ -54,6 +66,12 @@ export const FOUND: Steps['check']['output'] = {
   offer: OFFER,
   release: RELEASE,
   note: '1.1.0 is available',
+};
+
+/** The same release by a delta; without it, the offer is that of {@link FOUND}. */
+export const FOUND_DELTA: Steps['check']['output'] = {
+  ...FOUND,
+  offer: { ...OFFER, source: DELTA_SOURCE, full: FULL_SOURCE },
 };
 
 export const error = (

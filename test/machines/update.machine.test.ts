@@ -9,6 +9,7 @@ import {
   error,
   failedToRecover,
   FOUND,
+  FOUND_DELTA,
   HALF_DONE,
   harness,
   NOTHING_LEFT,
@@ -269,6 +270,33 @@ const CASES: readonly Case[] = [
   },
   {
     transition: 'downloading download.error 0',
+    title: 'a delta that the feed does not have gives way to the full bundle',
+    given: async () => {
+      const h = await harness().reach('checking');
+      await h.say('check', FOUND_DELTA);
+      return h;
+    },
+    when: (h) => h.say('download', error('FEED_REFUSED')),
+    then: 'downloading',
+    context: { offer: OFFER, downloaded: null },
+    asks: ['download', { attempt: attempt(), offer: OFFER }],
+  },
+  {
+    transition: 'verifying verify.error 0',
+    title: 'a delta that does not give its release gives way to the full bundle',
+    given: async () => {
+      const h = await harness().reach('checking');
+      await h.say('check', FOUND_DELTA);
+      await h.say('download', DOWNLOADED);
+      return h;
+    },
+    when: (h) => h.say('verify', error('DELTA_FAILED')),
+    then: 'downloading',
+    context: { offer: OFFER, downloaded: null },
+    asks: ['download', { attempt: attempt(), offer: OFFER }],
+  },
+  {
+    transition: 'downloading download.error 1',
     title: 'a broken download ends the attempt',
     given: at('downloading'),
     when: (h) => h.say('download', error('DISK_FULL')),
@@ -311,7 +339,7 @@ const CASES: readonly Case[] = [
     asks: ['stage', { attempt: attempt(), downloaded: DOWNLOADED, verified: VERIFIED }],
   },
   {
-    transition: 'verifying verify.error 0',
+    transition: 'verifying verify.error 1',
     title: 'what is not trusted is refused',
     given: at('verifying'),
     when: (h) => h.say('verify', error('JWS_SIGNATURE_INVALID')),

@@ -51,6 +51,23 @@ export function describeVersionStore(
         }
       }));
 
+    it('lets the files of a version be read as the base of a delta, and nothing else', () =>
+      make(async (world) => {
+        await put(world, one);
+        const files = await world.store.files(one.ref);
+        const path = 'lib/deep/data.bin';
+        const file = await files.open(path);
+        const expected = one.files.get(path) ?? new Uint8Array();
+        expect(file.size).toBe(expected.length);
+        const buffer = new Uint8Array(expected.length + 10);
+        expect(await file.read(buffer, 1)).toBe(expected.length - 1);
+        expect(buffer.subarray(0, expected.length - 1)).toEqual(new Uint8Array(expected.subarray(1)));
+        await file.close();
+        for (const missing of ['lib/none', 'manifest.json', '../manifest.json'])
+          await expect(files.open(missing)).rejects.toMatchObject({ code: 'DELTA_BASE_MISSING' });
+        await expect(world.store.files(two.ref)).rejects.toMatchObject({ code: 'VERSION_NOT_FOUND' });
+      }));
+
     it('stages again without harm, with or without the unpacked folder', () =>
       make(async (world) => {
         await put(world, one);
