@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { createActor } from 'xstate';
 import { removeLeftovers } from './adapters/atomic-file.ts';
 import { systemClock } from './adapters/clock.ts';
-import { nodeDisk } from './adapters/disk.ts';
+import { nodeDisk, type Disk } from './adapters/disk.ts';
 import { openDownloads } from './adapters/downloads.ts';
 import { createFeed } from './adapters/feed.ts';
 import { openHeadStore } from './adapters/head-store.ts';
@@ -57,6 +57,10 @@ export interface DaemonOptions {
   readonly onFatal: (error: unknown) => void;
   /** Hears of every step, for metrics and traces; called before the step does anything, once its intent is durable. */
   readonly observe?: StepObserver;
+  /** What is put around the adapters, or in their place; they are as they are unless told. */
+  readonly adapt?: (ports: Ports) => Ports;
+  /** The disk that the adapters write to; the real one unless told. */
+  readonly disk?: Disk;
 }
 
 /** A running daemon. */
@@ -80,12 +84,13 @@ function whyDisabled({ update, runtime }: Config): string | null {
   return update.disabled ? 'CORESDK_UPDATE_DISABLED is set' : null;
 }
 
-function startSupervisor({ config }: DaemonOptions, recordPath: string): Supervisor {
+function startSupervisor({ config, disk = nodeDisk }: DaemonOptions, recordPath: string): Supervisor {
   const { workload } = config;
   const processes = createProcesses({
     command: workload.command,
     env: workload.env,
     recordPath,
+    disk,
     output: workload.output === 'inherit' ? 'inherit' : { file: workload.output },
     clock: systemClock,
   });
@@ -136,37 +141,37 @@ function settingsOf({ update, probe }: Config, disabled: string | null): Setting
  * process.once('SIGTERM', () => void daemon.stop());
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { config, embedded, logger } = options;
+  const { config, embedded, logger, disk = nodeDisk, adapt = (ports) => ports } = options;
   const disabled = whyDisabled(config);
   if (config.runtime.kind === 'k8s' && !existsSync(statePaths(config.stateDir).stateDb))
     return superviseOnly(options);
 
   const facts = describeHost(embedded);
   const feedUrl = config.update.feedUrl ?? embedded.feedUrl;
-  const paths = await openStateDir(config.stateDir);
+  const paths = await openStateDir(config.stateDir, disk);
   const { journal, damage } = openJournal({ path: paths.stateDb, clock: systemClock });
   // Only now: the lock says that nobody else is writing.
-  await removeLeftovers(nodeDisk, paths.root);
+  await removeLeftovers(disk, paths.root);
   const log = createDaemonLog(logger);
   const board = createBoard(systemClock, log.progress);
   const supervisor = startSupervisor(options, paths.workloadRecord);
   supervisor.subscribe(log.workload);
   const feed = feedUrl === null ? null : createFeed(feedUrl);
-  const ports: Ports = {
+  const ports = adapt({
     clock: systemClock,
     ids: createIds(systemClock),
     feed,
-    heads: await openHeadStore(nodeDisk, paths.heads),
-    downloads: openDownloads(nodeDisk, paths.downloads),
-    store: openVersionStore({ disk: nodeDisk, paths, baseline: baselineOf(options) }),
-    quarantine: await openQuarantine(nodeDisk, paths.quarantine),
+    heads: await openHeadStore(disk, paths.heads),
+    downloads: openDownloads(disk, paths.downloads),
+    store: openVersionStore({ disk, paths, baseline: baselineOf(options) }),
+    quarantine: await openQuarantine(disk, paths.quarantine),
     journal,
     workload: supervisor,
     probe: createHttpProbe({ url: config.probe.url, timeoutMs: config.probe.timeoutMs }),
     gate: immediateGate,
     reporter: board.reporter,
-    host: { ...facts, machineId: await readMachineId(nodeDisk, paths.machineId) },
-  };
+    host: { ...facts, machineId: await readMachineId(disk, paths.machineId) },
+  });
   const observe: StepObserver = (event) => {
     log.step(event);
     options.observe?.(event);
@@ -230,7 +235,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       const probing = actor.getSnapshot().matches('probing');
       actor.stop();
       await settled();
-      if (probing) await journal.suspend();
+      if (probing) await ports.journal.suspend();
       await control.close();
       await supervisor.stop(new AbortController().signal);
       await feed?.close();
