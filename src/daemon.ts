@@ -141,7 +141,7 @@ function settingsOf({ update, probe }: Config, disabled: string | null): Setting
  * process.once('SIGTERM', () => void daemon.stop());
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { config, embedded, logger, disk = nodeDisk, adapt = (ports) => ports } = options;
+  const { config, embedded, logger, disk = nodeDisk, adapt = (ports: Ports) => ports } = options;
   const disabled = whyDisabled(config);
   if (config.runtime.kind === 'k8s' && !existsSync(statePaths(config.stateDir).stateDb))
     return superviseOnly(options);
