@@ -14,6 +14,7 @@ import { trustSetSchema, type TrustFile } from '../src/bundle/trust.ts';
 import { importTrustSet } from '../src/bundle/trust-set.ts';
 import { feedUrlSchema } from '../src/config/index.ts';
 import type { Embedded } from '../src/embedded.ts';
+import { packModule, UNPACKER } from './pack.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const PROGRAM = 'coresdk-sidecar';
@@ -66,7 +67,7 @@ var __dirname = typeof __dirname === 'string' ? __dirname : process.getBuiltinMo
 var require = typeof require === 'function' ? require : process.getBuiltinModule('node:module').createRequire(__filename);
 var module = typeof module === 'object' ? module : { exports: {} };
 var __module_url = process.getBuiltinModule('node:url').pathToFileURL(__filename).href;
-`;
+${UNPACKER}`;
 
 /** `import.meta` does not exist in CommonJS; the program is one file, so there is one answer for all modules. */
 const IMPORT_META = {
@@ -122,27 +123,78 @@ async function factsOf(options: BuildOptions): Promise<Embedded> {
   };
 }
 
-/** Replaces modules by content. Every replacement must be used, or the build would not be what was asked for. */
-function replacing(contents: ReadonlyMap<string, { text: string; folder: string | null }>): Plugin {
-  return {
+/** Modules that are replaced by content, and which of them were met. */
+class Replacements {
+  readonly #contents: ReadonlyMap<string, { readonly text: string; readonly folder: string | null }>;
+  readonly #unused: Set<string>;
+
+  constructor(contents: ReadonlyMap<string, { readonly text: string; readonly folder: string | null }>) {
+    this.#contents = contents;
+    this.#unused = new Set(contents.keys());
+  }
+
+  /** Every replacement must be used, or the build would not be what was asked for. */
+  requireAllUsed(): void {
+    const [suffix] = this.#unused;
+    if (suffix !== undefined)
+      throw new BuildError(`the program has no module ${suffix}, so it cannot be replaced`);
+  }
+
+  readonly plugin: Plugin = {
     name: 'replacing',
-    setup(builder) {
-      const unused = new Set(contents.keys());
+    setup: (builder) => {
       builder.onLoad({ filter: /\.[cm]?[jt]s$/ }, ({ path }) => {
         const place = relative(ROOT, path).split(sep).join('/');
-        const suffix = [...contents.keys()].find((end) => place === end || place.endsWith(`/${end}`));
-        if (suffix === undefined) return null;
-        unused.delete(suffix);
-        const { text = '', folder = null } = contents.get(suffix) ?? {};
-        return { contents: text, loader: 'ts', resolveDir: folder ?? dirname(path) };
+        const suffix = [...this.#contents.keys()].find((end) => place === end || place.endsWith(`/${end}`));
+        const found = suffix === undefined ? undefined : this.#contents.get(suffix);
+        if (suffix === undefined || found === undefined) return null;
+        this.#unused.delete(suffix);
+        return { contents: found.text, loader: 'ts', resolveDir: found.folder ?? dirname(path) };
       });
-      builder.onEnd(() => ({
-        errors: [...unused].map((suffix) => ({
-          text: `the program has no module ${suffix}, so it cannot be replaced`,
-        })),
+    },
+  };
+}
+
+/** Puts the roles into the program packed: `main.ts` loads them only where they are needed. */
+function packing(bundle: (entry: string) => Promise<string>): Plugin {
+  return {
+    name: 'packing',
+    setup(builder) {
+      builder.onLoad({ filter: /[\\/]src[\\/]roles\.ts$/ }, async ({ path }) => ({
+        contents: packModule(await bundle(path), 'runRole'),
+        loader: 'js',
       }));
     },
   };
+}
+
+/** One bundle of an entry and all that it imports, as CommonJS. */
+async function bundled(entry: string, banner: string, plugins: Plugin[]): Promise<string> {
+  try {
+    const { outputFiles } = await esbuild({
+      absWorkingDir: ROOT,
+      entryPoints: [entry],
+      bundle: true,
+      platform: 'node',
+      target: 'node26',
+      format: 'cjs',
+      write: false,
+      keepNames: true,
+      minifySyntax: true,
+      minifyWhitespace: true,
+      legalComments: 'eof',
+      charset: 'ascii',
+      banner: { js: banner },
+      define: IMPORT_META,
+      plugins,
+      logLevel: 'silent',
+    });
+    const [file] = outputFiles;
+    if (file === undefined) throw new BuildError('expected one file from esbuild, found none');
+    return file.text;
+  } catch (error) {
+    throw new BuildError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
 }
 
 /**
@@ -162,38 +214,21 @@ export async function build(options: BuildOptions): Promise<Built> {
   ]);
   for (const [suffix, file] of Object.entries(options.replace ?? {}))
     contents.set(suffix, { text: await readFile(file, 'utf8'), folder: dirname(file) });
-  const { outputFiles } = await esbuild({
-    absWorkingDir: ROOT,
-    entryPoints: [options.entry ?? 'src/main.ts'],
-    bundle: true,
-    platform: 'node',
-    target: 'node26',
-    format: 'cjs',
-    outfile: join(options.out, PROGRAM),
-    write: false,
-    keepNames: true,
-    minifySyntax: true,
-    minifyWhitespace: true,
-    legalComments: 'eof',
-    charset: 'utf8',
-    banner: { js: HEAD },
-    define: IMPORT_META,
-    plugins: [replacing(contents)],
-    logLevel: 'silent',
-  }).catch((error: unknown) => {
-    throw new BuildError(error instanceof Error ? error.message : String(error), { cause: error });
-  });
-  const [file] = outputFiles;
-  if (file === undefined) throw new BuildError('expected one file from esbuild, found none');
+  const replacements = new Replacements(contents);
+  const text = await bundled(options.entry ?? 'src/main.ts', HEAD, [
+    packing((roles) => bundled(roles, '', [replacements.plugin])),
+    replacements.plugin,
+  ]);
+  replacements.requireAllUsed();
   const program = join(options.out, PROGRAM);
   await mkdir(options.out, { recursive: true });
   // A running program's file is not written over: the old one keeps its inode.
   await rm(program, { force: true });
-  await writeFile(program, file.contents);
+  await writeFile(program, text);
   await chmod(program, 0o755);
   await rm(join(options.out, CLI), { force: true });
   await symlink(PROGRAM, join(options.out, CLI));
-  return { program, size: file.contents.byteLength, embedded };
+  return { program, size: Buffer.byteLength(text), embedded };
 }
 
 const USAGE = 'usage: npm run build -- --trust FILE [--out dist] [--version X.Y.Z] [--feed-url URL]';

@@ -1,29 +1,26 @@
 /** The tree of commands. */
 import { Command } from 'commander';
-import type { Embedded } from '../embedded.ts';
-import { addBundle } from './commands/bundle.ts';
-import { addFeed } from './commands/feed.ts';
-import { addKeys } from './commands/keys.ts';
-import { addSidecar } from './commands/sidecar.ts';
 import type { CliContext } from './context.ts';
 import { exitCodesHelp } from './exit-code.ts';
 import type { Output } from './output.ts';
-import { plain } from './plain.ts';
+import { versionText } from './version-text.ts';
 
-/** What `--version` prints. */
-export function versionText({ version, commit, trust }: Embedded): string {
-  const keys = trust === null ? ', NO KEYS: every update is refused' : '';
-  const development = trust?.development === true ? ', DEVELOPMENT KEYS' : '';
-  return `coresdk-sidecar ${plain(version)} (commit ${plain(commit)}${keys}${development})`;
-}
+/** The groups of commands, in the order of the help. An operator's command loads nothing of the publisher's tools. */
+const GROUPS: Readonly<Record<string, () => Promise<(core: Command, context: CliContext) => void>>> = {
+  sidecar: async () => (await import('./commands/sidecar.ts')).addSidecar,
+  keys: async () => (await import('./commands/keys.ts')).addKeys,
+  bundle: async () => (await import('./commands/bundle.ts')).addBundle,
+  feed: async () => (await import('./commands/feed.ts')).addFeed,
+};
 
 /**
  * Builds the tree of commands. Nothing in it ends the process: commander throws, and the commands set the exit code.
  *
  * @param context - what the commands work with
  * @param stdout - where help is written
+ * @param first - the first argument: when it names a group, only that one is loaded; else all of them are
  */
-export function buildCli(context: CliContext, stdout: Output): Command {
+export async function buildCli(context: CliContext, stdout: Output, first?: string): Promise<Command> {
   const core = new Command('core')
     .description('The CoreSDK sidecar: its updates on this host, and its publisher’s tools.')
     .version(versionText(context.embedded), '--version', 'print version and commit')
@@ -39,6 +36,7 @@ export function buildCli(context: CliContext, stdout: Output): Command {
       getOutHasColors: () => false,
     })
     .addHelpText('after', `${exitCodesHelp()}\nExample:\n  core sidecar update --check`);
-  for (const add of [addSidecar, addKeys, addBundle, addFeed]) add(core, context);
+  const named = Object.entries(GROUPS).filter(([name]) => name === first);
+  for (const [, load] of named.length > 0 ? named : Object.entries(GROUPS)) (await load())(core, context);
   return core;
 }

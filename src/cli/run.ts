@@ -42,7 +42,8 @@ export async function runCli(argv: readonly string[], deps: CliDeps): Promise<nu
   deps.stdout.on?.('error', letGo);
   deps.stderr.on?.('error', letGo);
   try {
-    await buildCli(context, deps.stdout).parseAsync(argv, { from: 'user' });
+    const core = await buildCli(context, deps.stdout, argv[0]);
+    await core.parseAsync(argv, { from: 'user' });
     return exit;
   } catch (thrown) {
     const error = thrown instanceof CommanderError ? usageError(thrown) : thrown;

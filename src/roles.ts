@@ -1,0 +1,69 @@
+/** The roles of the one program. Each loads only what it needs. */
+import { realpathSync } from 'node:fs';
+import { embedded } from './embedded.ts';
+import { UpdateError } from './errors.ts';
+
+const HELP = `coresdk-sidecar ${embedded.version}: runs the CoreSDK sidecar and updates it in place
+
+Usage:
+  coresdk-sidecar [--config FILE]   run the daemon in the foreground
+  coresdk-sidecar serve             run the built-in sidecar service (CORESDK_HTTP_ADDR, 127.0.0.1:7701)
+  coresdk-sidecar core …            the CLI; the same as calling this program \`core\`
+  coresdk-sidecar --version | --help
+
+Options:
+  --config FILE   configuration (default /etc/coresdk/sidecar.yaml, which need not exist)
+
+Exit codes: 0 stopped in good order, 1 error, 2 usage or configuration.
+`;
+
+/** The one line that a failed start ends with. */
+function complain(error: unknown): number {
+  const fault = UpdateError.from(error);
+  process.stderr.write(`coresdk-sidecar: ${fault.message} [${fault.code}]: ${fault.info.next}\n`);
+  if (fault.code === 'INTERNAL' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
+  return fault.info.exit;
+}
+
+async function runCore(args: readonly string[]): Promise<number> {
+  const { runCli } = await import('./cli/run.ts');
+  return runCli(args, { env: process.env, stdout: process.stdout, stderr: process.stderr, embedded });
+}
+
+async function choose(name: string, args: readonly string[]): Promise<number | null> {
+  const [first, second] = args;
+  if (name === 'core') return runCore(args);
+  if (first === 'core') return runCore(args.slice(1));
+  if (first === '--help' || first === '-h') {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (first === 'serve' && second === undefined) {
+    const { runServe } = await import('./sidecar/serve.ts');
+    return runServe({ env: process.env, version: embedded.version, stderr: process.stderr });
+  }
+  const wellFormed =
+    first === undefined || (first === '--config' && second !== undefined && args.length === 2);
+  if (!wellFormed)
+    throw new UpdateError(
+      'USAGE',
+      `expected \`serve\`, \`core\` or \`--config FILE\`, found ${args.join(' ')}`,
+    );
+  const { runDaemon } = await import('./daemon/run.ts');
+  return runDaemon({ configPath: second, program: realpathSync(process.argv[1] ?? process.execPath) });
+}
+
+/**
+ * Runs the role that the program's name and first argument choose.
+ *
+ * @param name - what the program was called as, without its folder
+ * @param args - its arguments
+ * @returns the exit code; null for a service that runs on, and sets it itself when it ends; never rejects
+ */
+export async function runRole(name: string, args: readonly string[]): Promise<number | null> {
+  try {
+    return await choose(name, args);
+  } catch (error) {
+    return complain(error);
+  }
+}
