@@ -155,15 +155,24 @@ class Replacements {
   };
 }
 
-/** Puts the roles into the program packed: `main.ts` loads them only where they are needed. */
+/** The modules that are packed, each a bundle of its own, and the one name that each exports. */
+const PACKED: Readonly<Record<string, string>> = {
+  'src/cli/run.ts': 'runCli',
+  'src/daemon/run.ts': 'runDaemon',
+  'src/sidecar/serve.ts': 'runServe',
+};
+
+/** Puts the roles into the program packed, so that a call reads no more of it than its role. */
 function packing(bundle: (entry: string) => Promise<string>): Plugin {
   return {
     name: 'packing',
     setup(builder) {
-      builder.onLoad({ filter: /[\\/]src[\\/]roles\.ts$/ }, async ({ path }) => ({
-        contents: packModule(await bundle(path), 'runRole'),
-        loader: 'js',
-      }));
+      builder.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+        const exported = PACKED[relative(ROOT, path).split(sep).join('/')];
+        return exported === undefined
+          ? null
+          : { contents: packModule(await bundle(path), exported), loader: 'js' };
+      });
     },
   };
 }
@@ -216,7 +225,7 @@ export async function build(options: BuildOptions): Promise<Built> {
     contents.set(suffix, { text: await readFile(file, 'utf8'), folder: dirname(file) });
   const replacements = new Replacements(contents);
   const text = await bundled(options.entry ?? 'src/main.ts', HEAD, [
-    packing((roles) => bundled(roles, '', [replacements.plugin])),
+    packing((role) => bundled(role, '', [replacements.plugin])),
     replacements.plugin,
   ]);
   replacements.requireAllUsed();

@@ -1,13 +1,13 @@
 /**
- * Packs the larger part of the program, so that starting it costs no more than what the call needs: V8 reads every character of
- * a script before it runs the first, and `core --version` needs almost none of it.
+ * Packs parts of the program, so that starting it costs no more than what the call needs: V8 reads every character of a script
+ * before it runs the first, and `core --version` needs almost none of them.
  *
  * Invariant: packing is reversible and deterministic; `unpackProgram` shows what is inside, so that checks of the shipped program
  * look at the code and not at its compressed form.
  */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 
-const OPEN = '__packed("';
+const PACKED = /__packed\("([A-Za-z0-9+/=]+)"\)/g;
 
 /** What the packed part may use of the file that it lies in; the same names in both. */
 const SHARED = ['require', '__filename', '__dirname', '__module_url'];
@@ -29,20 +29,18 @@ export const UNPACKER = `function __packed(text) {
  */
 export function packModule(code: string, exported: string): string {
   const packed = zstdCompressSync(code, { params: { [constants.ZSTD_c_compressionLevel]: 19 } });
-  return `export const { ${exported} } = ${OPEN}${packed.toString('base64')}");`;
+  return `export const { ${exported} } = __packed("${packed.toString('base64')}");`;
 }
 
 /**
- * The whole code of a program, the packed part included.
+ * The whole code of a program, the packed parts included.
  *
  * @param program - its text
  * @example
  * unpackProgram(await readFile('dist/coresdk-sidecar', 'utf8')).includes('fault point'); // false
  */
 export function unpackProgram(program: string): string {
-  const start = program.indexOf(OPEN);
-  if (start < 0) return program;
-  const end = program.indexOf('"', start + OPEN.length);
-  const packed = Buffer.from(program.slice(start + OPEN.length, end), 'base64');
-  return program.slice(0, start) + zstdDecompressSync(packed).toString() + program.slice(end + 1);
+  return program.replaceAll(PACKED, (_, text: string) =>
+    zstdDecompressSync(Buffer.from(text, 'base64')).toString(),
+  );
 }

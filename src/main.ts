@@ -9,11 +9,10 @@ import { embedded } from './embedded.ts';
 
 const [, program = '', ...args] = process.argv;
 
-if (args.length === 1 && args[0] === '--version') {
-  process.stdout.write(`${versionText(embedded)}\n`);
-} else {
-  void import('./roles.ts').then(async ({ runRole }) => {
-    const code = await runRole(basename(program), args);
-    if (code !== null) process.exitCode = code;
-  });
-}
+if (args.length === 1 && args[0] === '--version') process.stdout.write(`${versionText(embedded)}\n`);
+else
+  void import('./roles.ts')
+    .then(({ runRole }) => runRole(basename(program), args))
+    .then((code) => {
+      process.exitCode = code;
+    });

@@ -1,5 +1,6 @@
-/** The roles of the one program. Each loads only what it needs. */
+/** The roles of the one program. Each is loaded, and in the built program unpacked, only when it is chosen. */
 import { realpathSync } from 'node:fs';
+import { complain } from './complain.ts';
 import { embedded } from './embedded.ts';
 import { UpdateError } from './errors.ts';
 
@@ -17,20 +18,19 @@ Options:
 Exit codes: 0 stopped in good order, 1 error, 2 usage or configuration.
 `;
 
-/** The one line that a failed start ends with. */
-function complain(error: unknown): number {
-  const fault = UpdateError.from(error);
-  process.stderr.write(`coresdk-sidecar: ${fault.message} [${fault.code}]: ${fault.info.next}\n`);
-  if (fault.code === 'INTERNAL' && error instanceof Error) process.stderr.write(`${error.stack ?? ''}\n`);
-  return fault.info.exit;
-}
-
 async function runCore(args: readonly string[]): Promise<number> {
   const { runCli } = await import('./cli/run.ts');
   return runCli(args, { env: process.env, stdout: process.stdout, stderr: process.stderr, embedded });
 }
 
-async function choose(name: string, args: readonly string[]): Promise<number | null> {
+/**
+ * Runs the role that the program's name and first argument choose.
+ *
+ * @param name - what the program was called as, without its folder
+ * @param args - its arguments
+ * @returns the exit code; it rejects only by a fault of this program
+ */
+export async function runRole(name: string, args: readonly string[]): Promise<number> {
   const [first, second] = args;
   if (name === 'core') return runCore(args);
   if (first === 'core') return runCore(args.slice(1));
@@ -45,25 +45,9 @@ async function choose(name: string, args: readonly string[]): Promise<number | n
   const wellFormed =
     first === undefined || (first === '--config' && second !== undefined && args.length === 2);
   if (!wellFormed)
-    throw new UpdateError(
-      'USAGE',
-      `expected \`serve\`, \`core\` or \`--config FILE\`, found ${args.join(' ')}`,
+    return complain(
+      new UpdateError('USAGE', `expected \`serve\`, \`core\` or \`--config FILE\`, found ${args.join(' ')}`),
     );
   const { runDaemon } = await import('./daemon/run.ts');
   return runDaemon({ configPath: second, program: realpathSync(process.argv[1] ?? process.execPath) });
-}
-
-/**
- * Runs the role that the program's name and first argument choose.
- *
- * @param name - what the program was called as, without its folder
- * @param args - its arguments
- * @returns the exit code; null for a service that runs on, and sets it itself when it ends; never rejects
- */
-export async function runRole(name: string, args: readonly string[]): Promise<number | null> {
-  try {
-    return await choose(name, args);
-  } catch (error) {
-    return complain(error);
-  }
 }

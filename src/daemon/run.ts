@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import { complain } from '../complain.ts';
 import { loadConfig } from '../config/index.ts';
 import { startDaemon } from '../daemon.ts';
 import { embedded } from '../embedded.ts';
@@ -21,10 +22,18 @@ function asked(): Promise<string> {
 /**
  * The role of the daemon: runs until SIGTERM or SIGINT.
  *
- * @returns the exit code: 0 after a stop in good order, 1 after a fault of the program
- * @throws UpdateError what keeps it from starting
+ * @returns the exit code: 0 after a stop in good order, 1 after a fault of the program; that of the error, which is written to
+ * stderr, where it cannot start
  */
-export async function runDaemon({ configPath, program }: RunOptions): Promise<number> {
+export async function runDaemon(options: RunOptions): Promise<number> {
+  try {
+    return await run(options);
+  } catch (error) {
+    return complain(error);
+  }
+}
+
+async function run({ configPath, program }: RunOptions): Promise<number> {
   // First of all: a signal during the start must not leave a workload behind.
   const stop = asked();
   const { config, warnings } = await loadConfig({ path: configPath });
