@@ -12,6 +12,7 @@ import { systemClock } from './adapters/clock.ts';
 import { nodeDisk, type Disk } from './adapters/disk.ts';
 import { openDownloads } from './adapters/downloads.ts';
 import { createFeed } from './adapters/feed.ts';
+import { createHttpClient } from './adapters/http-client.ts';
 import { openHeadStore } from './adapters/head-store.ts';
 import { createHttpProbe } from './adapters/http-probe.ts';
 import { createIds } from './adapters/ids.ts';
@@ -21,6 +22,7 @@ import { createProcesses } from './adapters/processes.ts';
 import { readMachineId } from './adapters/machine-id.ts';
 import { openQuarantine } from './adapters/quarantine.ts';
 import { openStateDir, statePaths } from './adapters/state-dir.ts';
+import { openTlsFiles } from './adapters/tls-files.ts';
 import { openVersionStore } from './adapters/version-store.ts';
 import type { Config } from './config/index.ts';
 import type { ControlApi } from './control/api.ts';
@@ -131,6 +133,18 @@ function settingsOf({ update, probe }: Config, disabled: string | null): Setting
   };
 }
 
+/** The feed, and the one client by which everything is asked of it. It sends nothing yet. */
+async function openFeed(url: string, { update, http }: Config): Promise<ReturnType<typeof createFeed>> {
+  const tls = await openTlsFiles(http);
+  return createFeed(url, {
+    client: url.startsWith('file:') ? undefined : createHttpClient({ proxies: http.proxies, tls }),
+    clock: systemClock,
+    stallMs: update.stallTimeoutMs,
+    retries: update.retries,
+    maxBytesPerSecond: update.maxBytesPerSecond,
+  });
+}
+
 /**
  * Starts the daemon: opens the state directory and takes its lock, recovers what was interrupted, starts the workload,
  * and listens on the control socket.
@@ -148,6 +162,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
 
   const facts = describeHost(embedded);
   const feedUrl = config.update.feedUrl ?? embedded.feedUrl;
+  const feed = feedUrl === null ? null : await openFeed(feedUrl, config);
   const paths = await openStateDir(config.stateDir, disk);
   const { journal, damage } = openJournal({ path: paths.stateDb, clock: systemClock });
   // Only now: the lock says that nobody else is writing.
@@ -156,7 +171,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const board = createBoard(systemClock, log.progress);
   const supervisor = startSupervisor(options, paths.workloadRecord);
   supervisor.subscribe(log.workload);
-  const feed = feedUrl === null ? null : createFeed(feedUrl);
   const ports = adapt({
     clock: systemClock,
     ids: createIds(systemClock),

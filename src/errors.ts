@@ -6,6 +6,12 @@ export interface ErrorRecord {
   readonly message: string;
 }
 
+/** That the same request may be answered if it is made again soon. */
+export interface RetryHint {
+  /** The least that the other side wants to be left alone for, ms from then; null where it said nothing. */
+  readonly afterMs: number | null;
+}
+
 /** Extra facts of an {@link UpdateError}. */
 export interface UpdateErrorOptions {
   /** The lower-level error that led here. */
@@ -14,6 +20,8 @@ export interface UpdateErrorOptions {
   readonly stage?: string;
   /** Overrides the code's own `retryable`. */
   readonly retryable?: boolean;
+  /** Set by an adapter that knows that it may help to ask again at once, within the same step. */
+  readonly retry?: RetryHint | null;
   /** What was seen, line by line, for people; kept with a quarantined release. */
   readonly evidence?: readonly string[];
 }
@@ -32,6 +40,8 @@ export class UpdateError extends Error {
   readonly code: ErrorCode;
   readonly stage: string | undefined;
   readonly retryable: boolean;
+  /** null: to ask again at once would change nothing. Not the same as `retryable`, which is about another attempt. */
+  readonly retry: RetryHint | null;
   readonly evidence: readonly string[];
 
   /**
@@ -43,6 +53,7 @@ export class UpdateError extends Error {
     this.code = code;
     this.stage = options.stage;
     this.retryable = options.retryable ?? ERROR_CODES[code].retryable;
+    this.retry = options.retry ?? null;
     this.evidence = options.evidence ?? [];
   }
 

@@ -4,14 +4,21 @@
  * Invariant: nothing here is believed or run. Names are plain file names, so that none leaves the folder, and no link is
  * ever followed in it.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { pathSchema } from '../bundle/manifest.ts';
-import { UpdateError } from '../errors.ts';
+import { UpdateError, hasErrno } from '../errors.ts';
 import type { Downloads, PartialFile, UnpackTarget } from '../services/ports.ts';
+import { writeFileAtomically } from './atomic-file.ts';
 import type { Disk, DiskHandle } from './disk.ts';
 import { diskFault, guarded } from './disk-errors.ts';
 import { removeTree } from './disk-tree.ts';
+import { strongTag } from './entity-tag.ts';
 import { openLocalFile } from './local-file.ts';
+
+/** Beside a partial file: the entity tag of the file that its bytes are of. */
+const TAG = '.etag';
+/** A tag and its quotes; see `entity-tag.ts`. */
+const TAG_MAX_BYTES = 256;
 
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._+@-]{0,199}$/;
 
@@ -42,7 +49,8 @@ export function openDownloads(disk: Disk, folder: string): Downloads {
             throw new UpdateError('STATE_DIR_UNUSABLE', `expected ${at(name)} to be a file, found a ${kind}`);
           // The name is durable from here on, the bytes when it is closed.
           await disk.fsyncDir(folder);
-          return partialFile(handle, name, size);
+          const tag = size === 0 ? null : await readTag(disk, `${at(name)}${TAG}`);
+          return partialFile({ disk, handle, path: at(name), size, tag });
         });
       }),
     read: (name) =>
@@ -67,11 +75,16 @@ export function openDownloads(disk: Disk, folder: string): Downloads {
         await disk.mkdir(join(at(name), 'files'), 0o700);
         return unpackTarget(disk, join(at(name), 'files'));
       }),
-    remove: (name) => work(`could not remove the download ${name}`, () => removeTree(disk, at(name))),
+    remove: (name) =>
+      work(`could not remove the download ${name}`, async () => {
+        await removeTree(disk, at(name));
+        await removeTree(disk, `${at(name)}${TAG}`);
+      }),
     tidy: (keep) =>
       work('could not tidy the downloads', async () => {
+        const kept = new Set(keep.flatMap((name) => [name, `${name}${TAG}`]));
         for (const name of await disk.readdir(folder))
-          if (!keep.includes(name)) await removeTree(disk, join(folder, name));
+          if (!kept.has(name)) await removeTree(disk, join(folder, name));
       }),
     freeBytes: () => work('could not ask for the free space', () => disk.freeBytes(folder)),
     openLocal: (path) => openLocalFile(disk, path),
@@ -87,19 +100,47 @@ async function closeOnFault<T>(handle: DiskHandle, run: () => Promise<T>): Promi
   }
 }
 
-function partialFile(handle: DiskHandle, name: string, found: number): PartialFile {
+/** The tag beside a partial file; null for none, and for one that is none: it only saves a download. */
+async function readTag(disk: Disk, path: string): Promise<string | null> {
+  try {
+    return strongTag(Buffer.from(await disk.readFile(path, TAG_MAX_BYTES)).toString('latin1'));
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT', 'EFBIG', 'EINVAL', 'ELOOP')) return null;
+    throw error;
+  }
+}
+
+interface Partial {
+  readonly disk: Disk;
+  readonly handle: DiskHandle;
+  readonly path: string;
+  readonly size: number;
+  readonly tag: string | null;
+}
+
+function partialFile({ disk, handle, path, size: found, tag }: Partial): PartialFile {
   let size = found;
+  let validator = tag;
   const work = (run: () => Promise<void>): Promise<void> =>
-    guarded('STATE_DIR_UNUSABLE', `could not write the download ${name}`, run);
+    guarded('STATE_DIR_UNUSABLE', `could not write the download ${basename(path)}`, run);
   return {
     get size() {
       return size;
     },
+    get validator() {
+      return validator;
+    },
     append: (chunk) => work(() => handle.write(chunk)),
-    truncate: () =>
+    truncate: (next = null) =>
       work(async () => {
+        // In this order: a power cut leaves no byte of the one file beside the tag of the other.
         await handle.truncate(0);
+        await handle.sync();
         size = 0;
+        validator = null;
+        if (next === null) await removeTree(disk, `${path}${TAG}`);
+        else await writeFileAtomically(disk, `${path}${TAG}`, Buffer.from(next, 'latin1'), 0o600);
+        validator = next;
       }),
     close: () =>
       work(async () => {

@@ -1,5 +1,6 @@
 import { UpdateError } from '../errors.ts';
 import type { ErrorCode } from '../error-codes.ts';
+import { stallFault } from './http-feed-errors.ts';
 
 /** A body that is not over must bring this many bytes in each `stallMs` of waiting. */
 export const STALL_BYTES = 1024;
@@ -50,8 +51,7 @@ export async function* unstalled(
       const since = performance.now();
       const timer = setTimeout(() => {
         abort(
-          new UpdateError(
-            'FEED_STALLED',
+          stallFault(
             `expected ${String(STALL_BYTES)} bytes of ${what} in ${String(stallMs / 1000)} s, found ${String(received)}`,
           ),
         );

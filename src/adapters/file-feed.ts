@@ -55,11 +55,15 @@ async function openIn(base: URL, path: string): Promise<OpenFile> {
   throw new UpdateError('FEED_REFUSED', `expected ${named} to be a regular file`);
 }
 
+/** Opened only now: a body that nobody reads holds no descriptor. */
 async function* read(
-  { path, file }: OpenFile,
+  base: URL,
+  path: string,
   offset: number,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  throwIfCancelled(signal);
+  const { file, path: named } = await openIn(base, path);
   try {
     for (let position = offset; ;) {
       throwIfCancelled(signal);
@@ -69,7 +73,7 @@ async function* read(
       yield buffer.subarray(0, bytesRead);
     }
   } catch (error) {
-    throw UpdateError.from(error, 'DOWNLOAD_TRUNCATED', `cannot read on in ${path}`);
+    throw UpdateError.from(error, 'DOWNLOAD_TRUNCATED', `cannot read on in ${named}`);
   } finally {
     await file.close();
   }
@@ -90,17 +94,23 @@ export function createFileFeed(base: URL): Feed {
   ): Promise<FeedBody> => {
     throwIfCancelled(signal);
     const opened = await openIn(base, path);
-    if (opened.size > maxBytes) {
-      await opened.file.close();
-      throw tooLarge(code, maxBytes, String(opened.size), opened.path);
-    }
+    await opened.file.close();
+    if (opened.size > maxBytes) throw tooLarge(code, maxBytes, String(opened.size), opened.path);
     // As a server that answers 416: nothing to add to what is here, so it is not the start of what is there.
     const offset = asked < opened.size ? asked : 0;
-    return { offset, chunks: capped(read(opened, offset, signal), maxBytes - offset, code, opened.path) };
+    const validator = null;
+    return {
+      offset,
+      validator,
+      chunks: capped(read(base, path, offset, signal), maxBytes - offset, code, opened.path),
+    };
   };
   return {
-    head: async (channel, maxBytes, signal, kid) =>
-      gather((await body(headPath(channel, kid), 0, maxBytes, 'JWS_TOO_LARGE', signal)).chunks),
+    // No tags: reading a file costs no more than asking whether it has changed.
+    head: async (channel, maxBytes, signal, { kid } = {}) => {
+      const { chunks } = await body(headPath(channel, kid), 0, maxBytes, 'JWS_TOO_LARGE', signal);
+      return { bytes: await gather(chunks), etag: null };
+    },
     bundle: (path, offset, maxBytes, signal) => body(path, offset, maxBytes, 'DOWNLOAD_TOO_LARGE', signal),
   };
 }

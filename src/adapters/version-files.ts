@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { Manifest, ManifestFile } from '../bundle/manifest.ts';
+import { readAhead } from '../bundle/read-ahead.ts';
 import { UpdateError } from '../errors.ts';
-import type { Disk } from './disk.ts';
+import type { Disk, DiskHandle } from './disk.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
@@ -70,18 +71,29 @@ async function checkFile(disk: Disk, root: string, file: ManifestFile, signal: A
     if (size !== file.size)
       throw damaged(`expected ${path} to have ${String(file.size)} bytes, found ${String(size)}`);
     const hash = createHash('sha256');
-    const buffer = new Uint8Array(Math.max(1, Math.min(CHUNK_BYTES, size)));
-    for (let position = 0; position < size;) {
-      throwIfCancelled(signal);
-      const count = await handle.read(buffer, position);
-      if (count === 0) break;
-      hash.update(buffer.subarray(0, count));
-      position += count;
-    }
+    for await (const chunk of readAhead(chunksOf(handle, size, signal))) hash.update(chunk);
     const found = hash.digest('hex');
     if (found !== file.sha256)
       throw damaged(`expected ${path} to have SHA-256 ${file.sha256}, found ${found}`);
   } finally {
     await handle.close();
+  }
+}
+
+/** A file's bytes; each chunk is the reader's until it asks for the next but one, so that reading and hashing go on at once. */
+async function* chunksOf(
+  handle: DiskHandle,
+  size: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const length = Math.max(1, Math.min(CHUNK_BYTES, size));
+  const buffers = [new Uint8Array(length), new Uint8Array(length)] as const;
+  for (let [position, turn] = [0, 0]; position < size; turn += 1) {
+    throwIfCancelled(signal);
+    const buffer = turn % 2 === 0 ? buffers[0] : buffers[1];
+    const count = await handle.read(buffer, position);
+    if (count === 0) return;
+    yield buffer.subarray(0, count);
+    position += count;
   }
 }

@@ -9,10 +9,12 @@ import { UpdateError } from '../errors.ts';
 import type { SignedBundle } from './bundle-signature.ts';
 import { checkNotAfter } from './jws.ts';
 import { manifestSchema, type Manifest } from './manifest.ts';
+import type { DecodeOptions } from './member-decoder.ts';
 import { payloadBytes, type PayloadSource } from './payload.ts';
 import { firstIssue, quote } from './quote.ts';
 import type { RandomAccess } from './random-access.ts';
 import { parseStrictJson } from './strict-json.ts';
+import { isZero } from './tar-header.ts';
 import { memberLength, tarMembers, type TarMember } from './tar-members.ts';
 import { unpackFile, type UnpackSink } from './unpack-file.ts';
 
@@ -59,7 +61,7 @@ export async function readManifestUnchecked(
   for await (const member of tarMembers(payloadBytes(file, source, 0, signal))) {
     checkManifestMember(member);
     const chunks: Uint8Array[] = [];
-    for await (const chunk of member.body) chunks.push(chunk);
+    for await (const chunk of member.body) chunks.push(Uint8Array.from(chunk));
     const parsed = manifestSchema.safeParse(parseStrictJson(Buffer.concat(chunks), 'the manifest'));
     if (parsed.success) return parsed.data;
     throw new UpdateError('MANIFEST_INVALID', `manifest: ${firstIssue(parsed.error)}`, {
@@ -74,16 +76,21 @@ export async function readManifestUnchecked(
  *
  * @param manifest - what {@link readManifest} returned for this bundle
  * @param target - receives the files one after the other, in the manifest's order
- * @throws UpdateError `BUNDLE_ARCHIVE_INVALID`, `BUNDLE_CHECKSUM_MISMATCH`, `BUNDLE_CHANGED`, `JWS_MALFORMED`, `CANCELLED`,
- * and what `target` rejects with
+ * @param options - `base`, for a delta: the files of the release that its manifest names
+ * @throws UpdateError `BUNDLE_ARCHIVE_INVALID`, `BUNDLE_CHECKSUM_MISMATCH`, `BUNDLE_CHANGED`, `JWS_MALFORMED`, `CANCELLED`, of a
+ * delta `DELTA_FAILED` and `DELTA_BASE_MISSING`, and what `target` rejects with
+ * @example
+ * await unpackBundle(file, signed, manifest, target, { signal });
+ * await unpackBundle(file, signed, delta, target, { signal, base: await store.files(ref) });
  */
 export async function unpackBundle(
   file: RandomAccess,
   signed: SignedBundle,
   manifest: Manifest,
   target: UnpackSink,
-  signal: AbortSignal,
+  options: DecodeOptions,
 ): Promise<void> {
+  const { signal } = options;
   const archiveBytes = (signed.payload.length / 4) * 3;
   if (archiveBytes % ARCHIVE_UNIT !== 0)
     throw invalid(`an archive of a multiple of ${String(ARCHIVE_UNIT)} bytes, found ${String(archiveBytes)}`);
@@ -93,12 +100,11 @@ export async function unpackBundle(
   for await (const member of tarMembers(payloadBytes(file, signed, 0, signal))) {
     if (index < 0) {
       checkManifestMember(member);
-      await drain(member);
     } else {
       const entry = manifest.files[index];
       if (entry === undefined) throw invalid(`the end of the archive, found ${quote(member.name)}`);
-      checkMember(member, entry.path, entry.stored_size, end);
-      await unpackFile(member.body, entry, target, signal);
+      checkMember(member, entry.path, entry.stored_size);
+      await unpackFile(member.body, entry, target, options);
     }
     end += memberLength(member.size);
     index += 1;
@@ -111,31 +117,23 @@ export async function unpackBundle(
   await checkEnd(payloadBytes(file, signed, end, signal));
 }
 
-async function drain(member: TarMember): Promise<void> {
-  const chunks = member.body[Symbol.asyncIterator]();
-  while ((await chunks.next()).done !== true);
-}
-
 function checkManifestMember(member: TarMember): void {
-  checkMember(member, MANIFEST_NAME, member.size, 0);
+  checkMember(member, MANIFEST_NAME, member.size);
   if (member.size > MAX_MANIFEST_BYTES)
     throw invalid(`a manifest of at most ${String(MAX_MANIFEST_BYTES)} bytes, found ${String(member.size)}`);
 }
 
-function checkMember(member: TarMember, name: string, size: number, start: number): void {
+function checkMember(member: TarMember, name: string, size: number): void {
   if (member.name !== name) throw invalid(`member ${name}, found ${quote(member.name)}`);
-  if (member.type !== 'file') throw invalid(`${name} to be a file, found type ${member.type}`);
+  if (member.type !== 'file') throw invalid(`${name} to be a file, found type ${quote(member.type)}`);
   if (member.size !== size) throw invalid(`${name} with ${String(size)} bytes, found ${String(member.size)}`);
-  if (member.start !== start + 512)
-    throw invalid(`nothing before ${name}, found an extended header or a gap`);
 }
 
 /** Two blocks of zeros end an archive (POSIX); only zeros may follow them. */
 async function checkEnd(rest: AsyncIterable<Buffer>): Promise<void> {
   let length = 0;
   for await (const chunk of rest) {
-    if (chunk.some((byte) => byte !== 0))
-      throw invalid('only zeros after the last file, found something else');
+    if (!isZero(chunk)) throw invalid('only zeros after the last file, found something else');
     length += chunk.length;
   }
   if (length < 1024) throw invalid(`1024 zeros or more after the last file, found ${String(length)}`);

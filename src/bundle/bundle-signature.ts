@@ -1,14 +1,15 @@
 /**
  * Pass one over a bundle: the signature, over the raw bytes, before anything in the payload is parsed or decompressed.
  *
- * Invariants: every byte of the file is read once, in order, and at most a few MiB are in memory; the header, the signature
- * and the block hashes all come from that one reading.
+ * Invariants: every byte of the file is read once, in order (the second dot's place is looked at before, and again), and at most a
+ * few MiB are in memory; the header, the signature and what is kept of the blocks all come from that one reading.
  */
 import { UpdateError } from '../errors.ts';
 import { base64urlLength } from './base64url.ts';
 import { chooseKey, JWS_TYPES, MAX_HEADER_CHARS, parseJwsHeader } from './jws.ts';
-import { blockCount, blockHash, readBlock, type PayloadSource } from './payload.ts';
+import { readBlocks, type PayloadSource } from './payload.ts';
 import type { RandomAccess } from './random-access.ts';
+import { watchBlocks, type SeenBlocks } from './seen-blocks.ts';
 import { checkSignature, decodeSignature, signatureLength, wrongSignature } from './signature.ts';
 import type { TrustKey, TrustSet } from './trust.ts';
 
@@ -23,7 +24,7 @@ export interface SignedBundle extends PayloadSource {
   readonly kid: string;
   readonly audiences: TrustKey['audiences'];
   readonly notAfter: TrustKey['notAfter'];
-  readonly blocks: Buffer;
+  readonly blocks: SeenBlocks;
 }
 
 /**
@@ -63,10 +64,25 @@ export async function verifyBundleSignature(
       'JWS_TOO_LARGE',
       `expected at most ${String(MAX_BUNDLE_BYTES)} bytes, found ${String(size)}`,
     );
-  if (size === 0) throw new UpdateError('JWS_MALFORMED', 'expected a bundle, found an empty file');
 
-  let block = await readBlock(file, 0, size, signal);
-  const header = headerPart(block);
+  const blocks = readBlocks(file, size, signal);
+  try {
+    return await verifyBlocks(file, blocks, trust, options);
+  } finally {
+    await blocks.return();
+  }
+}
+
+async function verifyBlocks(
+  file: RandomAccess,
+  blocks: AsyncGenerator<Buffer, void, undefined>,
+  trust: TrustSet,
+  options: { readonly now?: number },
+): Promise<SignedBundle> {
+  const { size } = file;
+  const first = await blocks.next();
+  if (first.done === true) throw new UpdateError('JWS_MALFORMED', 'expected a bundle, found an empty file');
+  const header = headerPart(first.value);
   const key = chooseKey(parseJwsHeader(header), {
     trust,
     typ: JWS_TYPES.bundle,
@@ -91,15 +107,15 @@ export async function verifyBundleSignature(
     );
 
   const check = checkSignature(key);
-  const blocks: Buffer[] = [];
+  const seen = watchBlocks();
   const tail: Buffer[] = [];
   let at = 0;
-  for (let index = 0; index < blockCount(size); index += 1) {
-    if (index > 0) block = await readBlock(file, index, size, signal);
-    blocks.push(blockHash(block));
+  for (let next: IteratorResult<Buffer, void> = first; next.done !== true; next = await blocks.next()) {
+    const block = next.value;
+    seen.see(block);
     const signed = block.subarray(0, Math.max(0, Math.min(block.length, end - at)));
     check.update(signed);
-    if (signed.includes(DOT, index === 0 ? start : 0))
+    if (signed.includes(DOT, at === 0 ? start : 0))
       throw new UpdateError(
         'JWS_MALFORMED',
         'expected exactly two dots and the signature’s length, found another dot',
@@ -115,7 +131,7 @@ export async function verifyBundleSignature(
     notAfter: key.notAfter,
     size,
     payload: { start, length },
-    blocks: Buffer.concat(blocks),
+    blocks: seen,
   };
 }
 

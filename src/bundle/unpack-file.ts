@@ -1,19 +1,18 @@
 /**
  * One file of a bundle: decoded, counted and hashed while it is written.
  *
- * Invariant: memory stays bounded (a window of 8 MiB and a few chunks), whatever the bytes claim.
+ * Invariant: no file is closed before its size and SHA-256 are the manifest's, however it is encoded; never more bytes are written
+ * than the manifest says.
  */
 import { createHash } from 'node:crypto';
-import { pipeline } from 'node:stream/promises';
-import { constants, createZstdDecompress } from 'node:zlib';
 import { UpdateError } from '../errors.ts';
 import type { ManifestFile } from './manifest.ts';
-
-/** The largest window (as a power of two) that a compressed file may ask for: 8 MiB, what zstd levels 1 to 19 need. */
-export const ZSTD_WINDOW_LOG = 23;
+import { decodeMember, type DecodeOptions } from './member-decoder.ts';
+import { misfit } from './misfit.ts';
 
 /** Receives one file. */
 export interface FileSink {
+  /** Done with the chunk once it resolves: its memory is then used for something else. */
   write(chunk: Uint8Array): Promise<void>;
   /** Called once the file's size and SHA-256 are right. */
   close(): Promise<void>;
@@ -31,17 +30,18 @@ export interface UnpackSink {
  *
  * @param stored - the member's bytes as they stand in the archive
  * @param entry - the manifest's line for it
- * @throws UpdateError `BUNDLE_CHECKSUM_MISMATCH`, `CANCELLED`, and what `stored` and `target` reject with
+ * @throws UpdateError what `decodeMember` throws; its code for bytes that do not fit when size or SHA-256 are not the manifest's;
+ * and what `target` rejects with
  */
 export async function unpackFile(
   stored: AsyncIterable<Uint8Array>,
   entry: ManifestFile,
   target: UnpackSink,
-  signal: AbortSignal,
+  options: DecodeOptions,
 ): Promise<void> {
   const sink = await sinking(target.open(entry.path, entry.mode));
   try {
-    await decode(stored, entry, sink, signal);
+    await decode(stored, entry, sink, options);
   } catch (error) {
     if (sink.discard !== undefined) await sinking(sink.discard());
     throw error;
@@ -53,43 +53,22 @@ async function decode(
   stored: AsyncIterable<Uint8Array>,
   entry: ManifestFile,
   sink: FileSink,
-  signal: AbortSignal,
+  options: DecodeOptions,
 ): Promise<void> {
   const hash = createHash('sha256');
   let size = 0;
-  const decoder = createZstdDecompress({
-    chunkSize: 128 * 1024,
-    params: { [constants.ZSTD_d_windowLogMax]: ZSTD_WINDOW_LOG },
-  });
-  try {
-    await pipeline(
-      stored,
-      decoder,
-      async (decoded: AsyncIterable<Buffer>) => {
-        for await (const chunk of decoded) {
-          size += chunk.length;
-          if (size > entry.size) throw mismatch(entry, `${String(entry.size)} bytes, found more`);
-          hash.update(chunk);
-          await sinking(sink.write(chunk));
-        }
-      },
-      { signal },
-    );
-  } catch (error) {
-    if (error instanceof UpdateError) throw error;
-    if (signal.aborted) throw new UpdateError('CANCELLED', 'unpacking was cancelled', { cause: error });
-    // Everything else that can fail in here is the decoder.
-    throw mismatch(entry, 'one whole zstd stream, found something else', error);
+  for await (const chunk of decodeMember(stored, entry, options)) {
+    size += chunk.length;
+    if (size > entry.size) throw misfit(entry, `${String(entry.size)} bytes, found more`);
+    const written = sinking(sink.write(chunk));
+    // While it is written; what went wrong there comes out when it is waited for.
+    written.catch(() => undefined);
+    hash.update(chunk);
+    await written;
   }
-  // Node ends the stream quietly at what follows the last frame; only the count shows that something did.
-  if (decoder.bytesWritten !== entry.stored_size)
-    throw mismatch(
-      entry,
-      `a zstd stream of ${String(entry.stored_size)} bytes, found ${String(decoder.bytesWritten)}`,
-    );
-  if (size !== entry.size) throw mismatch(entry, `${String(entry.size)} bytes, found ${String(size)}`);
+  if (size !== entry.size) throw misfit(entry, `${String(entry.size)} bytes, found ${String(size)}`);
   const sum = hash.digest('hex');
-  if (sum !== entry.sha256) throw mismatch(entry, `SHA-256 ${entry.sha256}, found ${sum}`);
+  if (sum !== entry.sha256) throw misfit(entry, `SHA-256 ${entry.sha256}, found ${sum}`);
 }
 
 async function sinking<T>(step: Promise<T>): Promise<T> {
@@ -98,8 +77,4 @@ async function sinking<T>(step: Promise<T>): Promise<T> {
   } catch (error) {
     throw UpdateError.from(error, 'INTERNAL', 'writing an unpacked file');
   }
-}
-
-function mismatch(entry: ManifestFile, expected: string, cause?: unknown): UpdateError {
-  return new UpdateError('BUNDLE_CHECKSUM_MISMATCH', `${entry.path}: expected ${expected}`, { cause });
 }

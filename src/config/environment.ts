@@ -2,6 +2,7 @@
  * The environment variables that override the file. Each sets one key, and its value is checked by that key's schema.
  * An empty variable is the same as one that is not set.
  */
+import type { Config } from './config.ts';
 import { problemsOf } from './problems.ts';
 import { KEYS } from './schema.ts';
 import { nearest } from './suggest.ts';
@@ -56,6 +57,21 @@ const SWITCH: ReadonlyMap<string, boolean> = new Map([
   ['false', false],
   ['0', false],
 ]);
+
+/**
+ * The proxies of the environment, as other programs read them (curl, Go's `net/http`): the name in lower case wins. What they hold
+ * is not judged here: they are not ours, and matter only to a daemon that has a feed behind one.
+ */
+export function proxiesIn(env: Env): Config['http']['proxies'] {
+  const first = (...names: string[]): string | undefined => names.find((name) => (env[name] ?? '') !== '');
+  const proxy = (name: string | undefined): Config['http']['proxies']['http'] =>
+    name === undefined ? null : { url: env[name] ?? '', from: name };
+  return {
+    http: proxy(first('http_proxy', 'HTTP_PROXY')),
+    https: proxy(first('https_proxy', 'HTTPS_PROXY')),
+    none: env[first('no_proxy', 'NO_PROXY') ?? ''] ?? '',
+  };
+}
 
 /** Reads `env`; never throws, for all problems are told together. */
 export function readEnvironment(env: Env): EnvOverrides {

@@ -2,7 +2,14 @@
 import { UpdateError } from '../errors.ts';
 import type { Config } from './config.ts';
 import { parseConfig, readConfigFile, type ConfigDocument } from './document.ts';
-import { DISABLED_KEY, readEnvironment, TENANT_KEY, type Env, type EnvOverrides } from './environment.ts';
+import {
+  DISABLED_KEY,
+  proxiesIn,
+  readEnvironment,
+  TENANT_KEY,
+  type Env,
+  type EnvOverrides,
+} from './environment.ts';
 import { problemsOf } from './problems.ts';
 import { resolve } from './resolve.ts';
 import { detectRuntime, type Runtime } from './runtime.ts';
@@ -71,6 +78,12 @@ function* contradictions(config: Config, origin: (key: string) => string): Gener
   const { backoffInitialMs, backoffMaxMs } = config.workload;
   if (backoffMaxMs < backoffInitialMs)
     yield `${origin('workload.backoff_max')}: workload.backoff_max: expected at least workload.backoff_initial (${String(backoffInitialMs / 1000)}), found ${String(backoffMaxMs / 1000)}`;
+  const { certFile, keyFile } = config.http;
+  for (const [has, wants, found] of [
+    ['http.cert_file', 'http.key_file', certFile !== null && keyFile === null],
+    ['http.key_file', 'http.cert_file', keyFile !== null && certFile === null],
+  ] as const)
+    if (found) yield `${origin(has)}: ${wants}: expected an absolute path beside ${has}, found nothing`;
   const { socket } = config.control;
   if (Buffer.byteLength(socket) > SOCKET_PATH_MAX)
     yield `${origin('state_dir')}: control.socket: expected a path of at most ${String(SOCKET_PATH_MAX)} bytes, found ${socket}; set control.socket to a shorter one`;
@@ -117,7 +130,7 @@ export async function loadConfig(source: ConfigSource = {}): Promise<LoadedConfi
     if ((env[name] ?? '') !== '') origins.set(name, `env ${name}`);
   const file = merge(parsed.data, overrides);
   const { disabled, tenant } = overrides;
-  const config = resolve(file, { disabled, tenant, runtime });
+  const config = resolve(file, { disabled, tenant, runtime, proxies: proxiesIn(env) });
   const place = (key: string): string => (origins.get(key) ?? 'default').replace(/^(file|env) /, '');
   const wrong = [...contradictions(config, place)];
   if (wrong.length > 0) throw new UpdateError('CONFIG_INVALID', wrong.join('\n'));

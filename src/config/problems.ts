@@ -26,7 +26,7 @@ export function keyName(path: Path): string {
 
 /** What stands between `//` and `@`, and after `?`, never leaves this program. */
 const withoutSecrets = (value: string): string =>
-  value.replace(/\/\/[^/]*@/, '//***@').replace(/(:\/\/[^?]*)\?.*$/s, '$1?***');
+  value.replace(/\/\/.*@/s, '//***@').replace(/(:\/\/[^?]*)\?.*$/s, '$1?***');
 
 /**
  * A value as messages show it: short, on one line, without secrets.

@@ -9,9 +9,20 @@ export interface Ambient {
   readonly disabled: boolean;
   readonly tenant: string | null;
   readonly runtime: Runtime;
+  readonly proxies: Config['http']['proxies'];
 }
 
 const ms = (seconds: number): number => Math.round(seconds * 1000);
+
+/** `http.proxy` stands for both schemes and wins over the environment's proxies; which hosts need none is still `NO_PROXY`. */
+function proxiesOf(
+  configured: string | undefined,
+  { http, https, none }: Ambient['proxies'],
+): Ambient['proxies'] {
+  if (configured === undefined) return { http, https, none };
+  const proxy = configured === 'none' ? null : { url: configured, from: 'http.proxy' };
+  return { http: proxy, https: proxy, none };
+}
 
 /**
  * A complete configuration.
@@ -21,6 +32,7 @@ const ms = (seconds: number): number => Math.round(seconds * 1000);
  */
 export function resolve(file: ConfigFile, ambient: Ambient): Config {
   const update = file.update ?? {};
+  const http = file.http ?? {};
   const workload = file.workload ?? {};
   const probe = file.probe ?? {};
   const stateDir = file.state_dir ?? '/var/lib/coresdk';
@@ -35,7 +47,16 @@ export function resolve(file: ConfigFile, ambient: Ambient): Config {
       jitter: update.jitter ?? 0.1,
       minAgeMs: ms(update.min_age ?? 0),
       allowSecurityOverride: update.allow_security_override ?? false,
+      stallTimeoutMs: ms(update.stall_timeout ?? 30),
+      retries: update.retries ?? 4,
+      maxBytesPerSecond: update.max_bytes_per_second ?? null,
       disabled: ambient.disabled,
+    },
+    http: {
+      caFile: http.ca_file ?? null,
+      certFile: http.cert_file ?? null,
+      keyFile: http.key_file ?? null,
+      proxies: proxiesOf(http.proxy, ambient.proxies),
     },
     workload: {
       command: workload.command ?? ['{binary}', 'serve'],

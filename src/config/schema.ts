@@ -13,6 +13,7 @@ export const SOCKET_PATH_MAX = 103;
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
 const WEEK_S = 7 * 24 * 3600;
+const RATE_MAX = 1024 ** 4;
 
 const seconds = (min: number, max: number): z.ZodNumber =>
   z
@@ -61,7 +62,27 @@ const updateShape = {
   jitter: z.number().min(0).max(1).describe('a number from 0 to 1'),
   min_age: seconds(0, 365 * 24 * 3600),
   allow_security_override: z.boolean().describe('true or false'),
+  stall_timeout: seconds(0.1, 3600),
+  retries: z.int().min(0).max(20).describe('a whole number from 0 to 20'),
+  max_bytes_per_second: z
+    .int()
+    .min(1024)
+    .max(RATE_MAX)
+    .describe(`a whole number of bytes from 1024 to ${String(RATE_MAX)}`),
 };
+
+/** A proxy's address; user and password may stand in it, so it is never shown as it is. */
+const proxySchema = z
+  .union([
+    z.literal('none'),
+    text.refine((value) => {
+      const url = URL.parse(value);
+      return /^https?:\/\/./.test(value) && url?.pathname === '/' && !/[?#]/.test(value);
+    }),
+  ])
+  .describe('none, or the http: or https: URL of a proxy without path');
+
+const httpShape = { ca_file: path, cert_file: path, key_file: path, proxy: proxySchema };
 
 const workloadShape = {
   command: z
@@ -105,6 +126,7 @@ const logShape = { level: oneOf(LOG_LEVELS) };
 /** The sections of the file and the keys in them. */
 export const SECTIONS = {
   update: updateShape,
+  http: httpShape,
   workload: workloadShape,
   probe: probeShape,
   control: controlShape,
@@ -120,6 +142,7 @@ const section = <T extends z.ZodRawShape>(shape: T) => z.strictObject(shape).par
 /** The configuration file. Every key may be absent; defaults are in `defaults.ts`. */
 export const fileSchema = z.strictObject({
   update: section(updateShape),
+  http: section(httpShape),
   workload: section(workloadShape),
   probe: section(probeShape),
   control: section(controlShape),

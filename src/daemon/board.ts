@@ -68,6 +68,7 @@ function progressView(progress: Progress): ProgressView | null {
         elapsed_ms: Math.round(progress.elapsedMs),
         deadline_ms: Math.round(progress.deadlineMs),
       };
+    case 'retry':
     case 'nextCheck':
     case 'heldBack':
     case 'warning':
@@ -100,7 +101,7 @@ export function createBoard(clock: Clock, onProgress: (progress: Progress) => vo
             (it) => it.error.code !== error.code || it.error.message !== error.message,
           );
           warnings = [{ error, at: clock.now() }, ...others].slice(0, KEEP_WARNINGS);
-        } else progress = progressView(reported);
+        } else if (reported.kind !== 'retry') progress = progressView(reported);
         onProgress(reported);
       },
     },

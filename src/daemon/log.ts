@@ -40,6 +40,11 @@ export function createDaemonLog(logger: Logger): DaemonLog {
     },
     progress: (progress) => {
       if (progress.kind === 'warning') logger.warn({ code: progress.error.code }, progress.error.message);
+      else if (progress.kind === 'retry')
+        logger.warn(
+          { code: progress.error.code, wait_ms: progress.waitMs },
+          `${progress.error.message}; asked again in ${(progress.waitMs / 1000).toFixed(1)} s (${String(progress.failures)} of ${String(progress.retries)})`,
+        );
       else if (progress.kind === 'nextCheck')
         logger.debug({ at: progress.at }, `next check: ${progress.why}`);
       else if (progress.kind === 'probe')

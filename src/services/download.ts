@@ -1,71 +1,83 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { UpdateError } from '../errors.ts';
 import type { Steps } from '../steps.ts';
 import type { BundleSource, Downloaded } from '../types.ts';
-import type { Downloads, Ports } from './ports.ts';
+import { openGrowing, type Growing } from './growing-file.ts';
+import type { Feed, Ports } from './ports.ts';
+import { persistently } from './retry.ts';
 import { requireSpace } from './space.ts';
 
-type Needs = Pick<Ports, 'feed' | 'downloads' | 'reporter' | 'store'>;
+type Needs = Pick<Ports, 'feed' | 'downloads' | 'reporter' | 'store' | 'clock'>;
+type FeedSource = Extract<BundleSource, { kind: 'feed' }>;
 
-const READ_BYTES = 1024 * 1024;
+/** A try that brings fewer new bytes than this has not moved on: the same measure as for a feed that stalls. */
+const PROGRESS_BYTES = 1024;
 
-/** Hashes what an earlier try left, so that the rest can be hashed as it comes. */
-async function hashPrefix(
-  downloads: Downloads,
-  name: string,
-  hash: Hash,
+/** One request: what comes is kept, however it ends. */
+async function fetchOnce(
+  feed: Feed,
+  file: Growing,
+  { path, size }: FeedSource,
   signal: AbortSignal,
 ): Promise<void> {
-  const file = await downloads.read(name);
+  // Ends the answer where it is not read to its end.
+  const done = new AbortController();
   try {
-    const buffer = new Uint8Array(READ_BYTES);
-    for (let at = 0; at < file.size;) {
-      signal.throwIfAborted();
-      const read = await file.read(buffer, at);
-      if (read === 0) break;
-      hash.update(buffer.subarray(0, read));
-      at += read;
+    const either = AbortSignal.any([signal, done.signal]);
+    const body = await feed.bundle(path, file.received, size, either, file.validator);
+    if (body.offset > 0 && body.offset === file.received) file.resume();
+    else await file.restart(body.validator);
+    try {
+      for await (const chunk of body.chunks) await file.add(chunk);
+    } finally {
+      await file.flush();
     }
   } finally {
-    await file.close();
+    done.abort();
   }
 }
 
-async function fromFeed(
-  { feed, downloads, reporter }: Needs,
-  source: Extract<BundleSource, { kind: 'feed' }>,
+/** Asks until all of the file is here, from wherever it stands. */
+async function fill(
+  ports: Needs & { readonly feed: Feed },
+  file: Growing,
+  source: FeedSource,
   signal: AbortSignal,
-): Promise<Downloaded> {
+): Promise<void> {
+  const { feed } = ports;
+  let furthest = file.received;
+  if (file.received === source.size) return;
+  await persistently(ports, feed.retry, signal, async (moved) => {
+    try {
+      // It broke after its last byte.
+      if (file.received < source.size) await fetchOnce(feed, file, source, signal);
+    } finally {
+      if (file.received >= furthest + PROGRESS_BYTES) moved();
+      furthest = Math.max(furthest, file.received);
+    }
+  });
+  if (file.received !== source.size)
+    throw new UpdateError(
+      'DOWNLOAD_TRUNCATED',
+      `expected ${String(source.size)} bytes, as the head promises; found ${String(file.received)}`,
+    );
+}
+
+async function fromFeed(ports: Needs, source: FeedSource, signal: AbortSignal): Promise<Downloaded> {
+  const { feed, downloads } = ports;
   if (feed === null)
     throw new UpdateError('FEED_NOT_CONFIGURED', 'expected update.feed_url to name a feed, found none');
   const name = `${source.sha256}.jws`;
   await downloads.tidy([name]);
-  const file = await downloads.append(name);
+  const file = await openGrowing(ports, name, source.size, signal);
   try {
-    if (file.size > source.size) await file.truncate();
-    let hash = createHash('sha256');
-    let received = file.size > source.size ? 0 : file.size;
-    await hashPrefix(downloads, name, hash, signal);
-    if (received < source.size) {
-      const body = await feed.bundle(source.path, received, source.size, signal);
-      if (body.offset !== received) {
-        await file.truncate();
-        hash = createHash('sha256');
-        received = 0;
-      }
-      for await (const chunk of body.chunks) {
-        await file.append(chunk);
-        hash.update(chunk);
-        received += chunk.length;
-        reporter.report({ kind: 'download', received, total: source.size });
-      }
+    await fill({ ...ports, feed }, file, source, signal);
+    if (file.isMixed && file.digest() !== source.sha256) {
+      // Parts of two files, or a disk that lost power: nobody's doing yet. Bytes of one answer are judged as they are.
+      await file.restart(null);
+      await fill({ ...ports, feed }, file, source, signal);
     }
-    if (received !== source.size)
-      throw new UpdateError(
-        'DOWNLOAD_TRUNCATED',
-        `expected ${String(source.size)} bytes, as the head promises; found ${String(received)}`,
-      );
-    return { file: name, size: received, sha256: hash.digest('hex') };
+    return { file: name, size: file.received, sha256: file.digest() };
   } finally {
     await file.close();
   }
@@ -107,6 +119,9 @@ async function expectedUnpackedBytes({ store }: Needs, bundleBytes: number): Pro
  * `downloading`: brings the bundle to a private file in `downloads/`. From a feed it goes on where an earlier try
  * stopped, and never takes more bytes than the signed head promises; a local file is copied, so that nobody can
  * change it between verification and staging. What it is worth is judged by `verify`, not here.
+ *
+ * A file that came in parts and has not the SHA-256 that the head names is fetched once more, whole: a mirror that changed its bytes
+ * in between must not cost the attempt. That also lets a part be asked for where the server gave no strong entity tag.
  *
  * @throws UpdateError `DISK_FULL` before the first byte, `DOWNLOAD_TRUNCATED`, `DOWNLOAD_TOO_LARGE`, `BUNDLE_NOT_FOUND`,
  * and the codes of the feed

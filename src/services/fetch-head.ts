@@ -1,10 +1,12 @@
+import { createHash } from 'node:crypto';
 import { compareHeads, verifyHead, type HeadDocument, type HeadOrder } from '../bundle/head-document.ts';
 import { HEAD_MAX_BYTES, type Head } from '../bundle/head.ts';
 import type { TrustKey } from '../bundle/trust.ts';
 import { UpdateError } from '../errors.ts';
 import type { FeedChannel } from '../types.ts';
 import { acceptedHeads } from './heads.ts';
-import type { Ports } from './ports.ts';
+import type { HeadAnswer, HeadQuery, HeadTag, Ports } from './ports.ts';
+import { persistently } from './retry.ts';
 import { requireClock } from './time-floor.ts';
 
 /** The program's head keys of a channel that have not ended, the newest first. */
@@ -19,31 +21,89 @@ function headKeys({ host, clock }: Pick<Ports, 'host' | 'clock'>, channel: FeedC
 /** A head whose signature is right; one that has expired offers nothing, but still counts for what may not go back. */
 interface FetchedHead extends HeadDocument {
   readonly expired: UpdateError | null;
+  /** What the feed called these bytes; null where it called them nothing. */
+  readonly tag: HeadTag | null;
+}
+
+/** The head that is here, with the tag that it came with. */
+interface KnownHead {
+  readonly tag: HeadTag;
+  readonly bytes: Uint8Array;
+}
+
+const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+/** The stored head as the feed knows it: only if it has just been verified again, and the tag is that of these very bytes. */
+async function knownHead(
+  { heads }: Pick<Ports, 'heads'>,
+  channel: FeedChannel,
+  stored: HeadDocument | null,
+): Promise<KnownHead | null> {
+  const tag = stored === null ? null : await heads.readTag(channel);
+  if (stored === null || tag?.sha256 !== sha256Of(stored.bytes)) return null;
+  return { tag, bytes: stored.bytes };
+}
+
+/** Verifies bytes of a head, whoever says that they are the newest. */
+async function judge(
+  { host, clock }: Pick<Ports, 'host' | 'clock'>,
+  channel: FeedChannel,
+  bytes: Uint8Array,
+): Promise<Omit<FetchedHead, 'tag'>> {
+  const rule = { trust: host.trust, channel, product: host.product, now: clock.now() };
+  try {
+    return { head: await verifyHead(bytes, rule), bytes, expired: null };
+  } catch (error) {
+    const expired = UpdateError.from(error);
+    if (expired.code !== 'HEAD_EXPIRED') throw expired;
+    return { head: await verifyHead(bytes, { ...rule, checkDates: false }), bytes, expired };
+  }
 }
 
 /**
  * Asks for a channel's head and verifies it. When the main one is signed by a key that this program does not know, there is
  * one for each key that the publisher still supports: keys rotate by release, and this program is older than the newest key.
+ *
+ * "Not modified" is only believed of a head that is still good. Where it is not, the feed is asked for all of it: a tag is not
+ * signed, so that one wrong answer must not hold a host back for longer than a head lives.
  */
 async function askForHead(
-  ports: Pick<Ports, 'feed' | 'host' | 'clock'>,
+  ports: Pick<Ports, 'feed' | 'host' | 'clock' | 'reporter'>,
   channel: FeedChannel,
+  known: KnownHead | null,
   signal: AbortSignal,
 ): Promise<FetchedHead> {
-  const { feed, host, clock } = ports;
+  const { feed } = ports;
   if (feed === null)
     throw new UpdateError('FEED_NOT_CONFIGURED', 'expected update.feed_url to name a feed, found none');
-  const ask = async (kid?: string): Promise<FetchedHead> => {
-    const bytes = await feed.head(channel, HEAD_MAX_BYTES[channel], signal, kid);
-    const rule = { trust: host.trust, channel, product: host.product, now: clock.now() };
+  const fetch = (query: HeadQuery): Promise<HeadAnswer> =>
+    persistently(ports, feed.retry, signal, () => feed.head(channel, HEAD_MAX_BYTES[channel], signal, query));
+  const unchanged = async ({ tag, bytes }: KnownHead): Promise<FetchedHead | null> => {
     try {
-      return { head: await verifyHead(bytes, rule), bytes, expired: null };
+      const judged = await judge(ports, channel, bytes);
+      return judged.expired === null ? { ...judged, tag } : null;
     } catch (error) {
-      const expired = UpdateError.from(error);
-      if (expired.code !== 'HEAD_EXPIRED') throw expired;
-      return { head: await verifyHead(bytes, { ...rule, checkDates: false }), bytes, expired };
+      // It was good when it was stored; if it matters, the feed's own bytes show it again.
+      if (UpdateError.from(error).info.exit === 3) return null;
+      throw error;
     }
   };
+  const ask = async (kid?: string): Promise<FetchedHead> => {
+    if (known !== null && known.tag.kid === (kid ?? null)) {
+      const answer = await fetch({ kid, etag: known.tag.etag });
+      const same = answer.bytes === null ? await unchanged(known) : null;
+      if (same !== null) return same;
+      if (answer.bytes !== null) return take(answer.bytes, answer.etag, kid);
+    }
+    const { bytes, etag } = await fetch({ kid });
+    if (bytes === null)
+      throw new UpdateError('FEED_REFUSED', `expected the ${channel} head, found that nothing has changed`);
+    return take(bytes, etag, kid);
+  };
+  const take = async (bytes: Uint8Array, etag: string | null, kid?: string): Promise<FetchedHead> => ({
+    ...(await judge(ports, channel, bytes)),
+    tag: etag === null ? null : { etag, kid: kid ?? null, sha256: sha256Of(bytes) },
+  });
   try {
     return await ask();
   } catch (error) {
@@ -79,13 +139,32 @@ export async function fetchHead(
 ): Promise<Head> {
   const heads = await acceptedHeads(ports);
   requireClock(ports, heads);
-  const document = await askForHead(ports, channel, signal);
   const accepted = heads[channel];
+  const known = await knownHead(ports, channel, accepted);
+  const document = await askForHead(ports, channel, known, signal);
   const order = accepted === null ? 'newer' : compareHeads(accepted, document);
   if (accepted !== null && order !== 'same') refuseOlder(accepted.head, document.head, order);
   if (order === 'newer') await ports.heads.write(channel, document.bytes);
+  const stored = order === 'newer' || accepted === null ? document.bytes : accepted.bytes;
+  if (document.tag !== null && document.tag.sha256 === sha256Of(stored))
+    await remember(ports, channel, document.tag, known);
   if (document.expired !== null) throw document.expired;
   return document.head;
+}
+
+/** Keeps the tag for the next time. That it cannot be kept costs an answer then, and nothing now. */
+async function remember(
+  { heads, reporter }: Pick<Ports, 'heads' | 'reporter'>,
+  channel: FeedChannel,
+  tag: HeadTag,
+  known: KnownHead | null,
+): Promise<void> {
+  if (known?.tag.etag === tag.etag && known.tag.kid === tag.kid) return;
+  try {
+    await heads.writeTag(channel, tag);
+  } catch (error) {
+    reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
+  }
 }
 
 function refuseOlder(accepted: Head, head: Head, order: HeadOrder): void {

@@ -39,26 +39,79 @@ export interface Ids {
   next(): string;
 }
 
+/** How long a feed is worth asking again when a request fails by a fault that may pass. */
+export interface RetryPolicy {
+  /** How often it is asked again while nothing moves on; 0 for never. */
+  readonly retries: number;
+  /** The first wait is at most this, each further one at most twice the one before, ms. */
+  readonly baseMs: number;
+  /** No wait is longer, ms. */
+  readonly capMs: number;
+  /** The longest that a server's own wish (`Retry-After`) is followed, ms. */
+  readonly retryAfterCapMs: number;
+}
+
+/** What is asked of a feed for a head. */
+export interface HeadQuery {
+  /** The key that must have signed it, for a program that does not know the newest; the channel's main head unless told. */
+  readonly kid?: string | undefined;
+  /** The entity tag of the bytes that are here already, as `HeadAnswer.etag` gave it. */
+  readonly etag?: string | undefined;
+}
+
+/** What a feed answers to a request for a head. */
+export interface HeadAnswer {
+  /** null: the bytes with the tag that was given are still the newest. Never null when no tag was given. */
+  readonly bytes: Uint8Array | null;
+  /** The entity tag of the bytes, weak or strong; null where there is none. */
+  readonly etag: string | null;
+}
+
 /** What a feed answers to a request for a bundle. */
 export interface FeedBody {
-  /** The offset at which the bytes start: the one asked for, or 0 when the server ignores ranges. */
+  /** The offset at which the bytes start: the one asked for, or 0 when the server ignores ranges or has another file by now. */
   readonly offset: number;
+  /** The strong entity tag of the file that the bytes are of; null where there is none. */
+  readonly validator: string | null;
   /** The bytes, in order; never more than `maxBytes` in all. */
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
-/** A tree of static files at an `https:`, `http:` or `file:` URL. Never follows a redirect, never leaves the URL. */
+/**
+ * A tree of static files at an `https:`, `http:` or `file:` URL. Never follows a redirect, never leaves the URL. An error that may
+ * pass carries a `retry`; a feed never asks twice by itself.
+ */
 export interface Feed {
+  /** How long it is worth asking again; never unless it says so. */
+  readonly retry?: RetryPolicy | undefined;
   /**
-   * The bytes of a channel's head: `<channel>.jws`, or with a `kid` the one for that key, `by-key/<kid>/<channel>.jws`. More
-   * than `maxBytes` rejects with `JWS_TOO_LARGE`.
+   * A channel's head: `<channel>.jws`, or with a `kid` the one for that key, `by-key/<kid>/<channel>.jws`. More than `maxBytes`
+   * rejects with `JWS_TOO_LARGE`.
    */
-  head(channel: FeedChannel, maxBytes: number, signal: AbortSignal, kid?: string): Promise<Uint8Array>;
+  head(channel: FeedChannel, maxBytes: number, signal: AbortSignal, query?: HeadQuery): Promise<HeadAnswer>;
   /**
    * A bundle's bytes from `offset` on. `path` is relative to the feed's URL; one that leaves it rejects with
    * `FEED_PATH_INVALID`. Bytes past `maxBytes` (counted from the start of the file) end the stream with `DOWNLOAD_TOO_LARGE`.
+   *
+   * @param validator - what `FeedBody.validator` said of the bytes before `offset`: the answer starts at 0 where the file is another
+   *   one by now. Without it the caller must find out by itself that the two parts do not fit.
    */
-  bundle(path: string, offset: number, maxBytes: number, signal: AbortSignal): Promise<FeedBody>;
+  bundle(
+    path: string,
+    offset: number,
+    maxBytes: number,
+    signal: AbortSignal,
+    validator?: string | null,
+  ): Promise<FeedBody>;
+}
+
+/** The entity tag of a head's bytes, as the feed gave it. */
+export interface HeadTag {
+  readonly etag: string;
+  /** The key of whose head it is; null for the channel's main head. */
+  readonly kid: string | null;
+  /** SHA-256 of the bytes that it is the tag of: it counts only together with them. */
+  readonly sha256: string;
 }
 
 /** The newest accepted head of each channel, as the bytes that arrived. They vouch for themselves: always re-verified. */
@@ -66,15 +119,25 @@ export interface HeadStore {
   read(channel: FeedChannel): Promise<Uint8Array | null>;
   /** Replaces the stored head durably and atomically. */
   write(channel: FeedChannel, bytes: Uint8Array): Promise<void>;
+  /** The tag that was remembered beside the head; null for none, and where it cannot be read: it only saves an answer. */
+  readTag(channel: FeedChannel): Promise<HeadTag | null>;
+  /** Replaces the tag durably and atomically. */
+  writeTag(channel: FeedChannel, tag: HeadTag): Promise<void>;
 }
 
 /** A private file that grows, for a bundle that is on its way. */
 export interface PartialFile {
   /** Bytes that are there already, from an earlier try. */
   readonly size: number;
+  /** The strong entity tag of the file that these bytes are of; null where it is not known. */
+  readonly validator: string | null;
+  /** Adds bytes at the end. They belong to the caller again when it resolves. */
   append(chunk: Uint8Array): Promise<void>;
-  /** Throws away what is there, so that it starts at 0 again. */
-  truncate(): Promise<void>;
+  /**
+   * Throws away what is there, so that it starts at 0 again with bytes of the file that `validator` stands for (none unless told).
+   * That is durable when it resolves: no byte is ever kept with the tag of another file.
+   */
+  truncate(validator?: string | null): Promise<void>;
   /** Flushes to disk and closes. */
   close(): Promise<void>;
 }
@@ -92,7 +155,7 @@ export interface UnpackTarget {
   }>;
 }
 
-/** `downloads/`: private (0700) and temporary. Names are plain file names. */
+/** `downloads/`: private (0700) and temporary. Names are plain file names. What is kept beside a file goes and stays with it. */
 export interface Downloads {
   /** Opens or creates `name` for appending, mode 0600. */
   append(name: string): Promise<PartialFile>;
@@ -356,6 +419,14 @@ export interface HeldBack {
 /** What services tell whoever watches, while they work. Never fails, never waits. */
 export type Progress =
   | { readonly kind: 'download'; readonly received: number; readonly total: number }
+  /** A request failed and is made again after `waitMs`; the `failures`th in a row of at most `retries`. */
+  | {
+      readonly kind: 'retry';
+      readonly error: ErrorRecord;
+      readonly waitMs: number;
+      readonly failures: number;
+      readonly retries: number;
+    }
   | {
       readonly kind: 'probe';
       readonly result: ProbeResult;

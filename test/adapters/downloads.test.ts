@@ -12,7 +12,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { nodeDisk } from '../../src/adapters/disk.ts';
 import { openDownloads } from '../../src/adapters/downloads.ts';
@@ -67,6 +67,33 @@ describe('openDownloads', () => {
       await file.close();
       expect(calls).toEqual(['append', 'fsyncDir', 'write', 'sync']);
     }));
+
+  it('never keeps bytes of one file with the tag of another, wherever the power goes', () =>
+    inFolder(async (folder) => {
+      const calls: string[] = [];
+      const disk = watchedDisk(({ op, path }) =>
+        calls.push(`${op} ${basename(path).replace(/^\.tmp-.*/, 'tmp')}`),
+      );
+      const file = await openDownloads(disk, folder).append('a');
+      calls.splice(0);
+      await file.truncate('"one"');
+      await file.append(Buffer.from('x'));
+      expect(calls.slice(0, 2)).toEqual(['truncate a', 'sync a']);
+      expect(calls.slice(-3)).toEqual(['rename a.etag', `fsyncDir ${basename(folder)}`, 'write a']);
+      await file.close();
+      expect((await stat(join(folder, 'a.etag'))).mode & 0o777).toBe(0o600);
+    }));
+
+  it.each(['', 'W/"weak"', '"a"\n"b"', 'x'.repeat(300)])('takes a tag that is damaged for none: %j', (text) =>
+    inFolder(async (folder) => {
+      const downloads = openDownloads(nodeDisk, folder);
+      await writeFile(join(folder, 'a'), 'bytes');
+      await writeFile(join(folder, 'a.etag'), text);
+      const file = await downloads.append('a');
+      expect(file.validator).toBeNull();
+      await file.close();
+    }),
+  );
 
   it('says DISK_FULL, and lets the file be closed', () =>
     inFolder(async (folder) => {

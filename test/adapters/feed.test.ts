@@ -9,6 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createFeed } from '../../src/adapters/feed.ts';
 import { joinFeedPath, parseFeedUrl } from '../../src/adapters/feed-path.ts';
+import { createFakeClock } from '../fakes/fake-clock.ts';
 import { createMemoryFeed } from '../fakes/memory-feed.ts';
 import { BAD_PATHS, drain, feedContract } from './contracts/feed.contract.ts';
 import { serveFiles, startServer, type TestServer } from './fixtures/static-server.ts';
@@ -22,6 +23,7 @@ feedContract('http', async () => {
   const feed = createFeed(`${server.url}/some/feed`);
   return {
     feed,
+    tags: true,
     put: (path, bytes) => Promise.resolve(void files.set(path, bytes)),
     close: async () => {
       await feed.close();
@@ -34,6 +36,7 @@ feedContract('file', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'coresdk feed-'));
   return {
     feed: createFeed(pathToFileURL(folder).href),
+    tags: false,
     put: async (path, bytes) => {
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), bytes);
@@ -44,8 +47,10 @@ feedContract('file', async () => {
 
 feedContract('memory', () => {
   const feed = createMemoryFeed();
+  feed.tags = true;
   return Promise.resolve({
     feed,
+    tags: true,
     put: (path, bytes) => Promise.resolve(void feed.files.set(path, bytes)),
     close: () => Promise.resolve(),
   });
@@ -132,6 +137,119 @@ describe('a feed over HTTP', () => {
   it('refuses an encoded body', async () => {
     await serve((_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('x'));
     await expect(read()).rejects.toMatchObject({ code: 'FEED_REFUSED' });
+  });
+
+  it('goes on by the tag of the file, and asks for all of it when that is another one by now', async () => {
+    const files = new Map([['b.jws', Buffer.from('0123456789')]]);
+    await serve(serveFiles(files, '/feed/'));
+    const { validator } = await feed.bundle('b.jws', 0, MANY, never);
+    expect((await drain(await feed.bundle('b.jws', 4, MANY, never, validator))).toString()).toBe('456789');
+    expect(server.requests.at(-1)?.headers).toMatchObject({ range: 'bytes=4-', 'if-range': validator });
+    files.set('b.jws', Buffer.from('abcdefghij'));
+    const body = await feed.bundle('b.jws', 4, MANY, never, validator);
+    expect([body.offset, (await drain(body)).toString()]).toEqual([0, 'abcdefghij']);
+    expect(body.validator).not.toBe(validator);
+    expect(server.requests).toHaveLength(3);
+  });
+
+  it('does not put together parts of two files for a server that does not know If-Range', async () => {
+    await serve((request, response) => {
+      const { range } = request.headers;
+      if (range === undefined) response.writeHead(200, { etag: '"new"' }).end('abcdefghij');
+      else response.writeHead(206, { etag: '"new"', 'content-range': 'bytes 4-9/10' }).end('efghij');
+    });
+    const body = await feed.bundle('b.jws', 4, MANY, never, '"old"');
+    expect([body.offset, (await drain(body)).toString()]).toEqual([0, 'abcdefghij']);
+    expect(server.requests.map(({ headers }) => headers.range)).toEqual(['bytes=4-', undefined]);
+    // Without a tag of what is here nothing speaks against it.
+    expect((await feed.bundle('b.jws', 4, MANY, never)).offset).toBe(4);
+  });
+
+  it('has no tag for a weak one, or for what is none', async () => {
+    const tags = ['W/"weak"', 'bare', '"two", "tags"', `"${'x'.repeat(300)}"`];
+    await serve((_, response) => response.writeHead(200, { etag: tags.shift() ?? '"ok"' }).end('x'));
+    for (const expected of [null, null, null, null, '"ok"']) {
+      const body = await feed.bundle('b.jws', 0, MANY, never);
+      expect(body.validator).toBe(expected);
+      await drain(body);
+    }
+  });
+
+  it('says so when a server gives only a part of the part that was asked for', async () => {
+    await serve((_, response) => response.writeHead(206, { 'content-range': 'bytes 3-5/10' }).end('345'));
+    const { chunks } = await feed.bundle('b.jws', 3, MANY, never);
+    const parts: Uint8Array[] = [];
+    const all = async (): Promise<void> => {
+      for await (const chunk of chunks) parts.push(chunk);
+    };
+    await expect(all()).rejects.toMatchObject({ code: 'DOWNLOAD_TRUNCATED', retry: { afterMs: null } });
+    expect(Buffer.concat(parts).toString()).toBe('345');
+  });
+
+  it('does not believe an unchanged head with another tag than the one that it sent', async () => {
+    await serve((request, response) => {
+      if (request.headers['if-none-match'] === undefined) response.writeHead(200, { etag: '"b"' }).end('new');
+      else response.writeHead(304, { etag: '"b"' }).end();
+    });
+    expect(await feed.head('edge', 10, never, { etag: '"b"' })).toEqual({ bytes: null, etag: '"b"' });
+    expect(await feed.head('edge', 10, never, { etag: 'W/"b"' })).toEqual({ bytes: null, etag: 'W/"b"' });
+    const other = await feed.head('edge', 10, never, { etag: '"a"' });
+    expect(Buffer.from(other.bytes ?? []).toString()).toBe('new');
+  });
+
+  it.each([
+    [408, {}, { afterMs: null }],
+    [425, {}, { afterMs: null }],
+    [429, { 'retry-after': '7' }, { afterMs: 7_000 }],
+    [500, { 'retry-after': '7' }, { afterMs: null }],
+    [503, {}, { afterMs: null }],
+    [
+      503,
+      { 'retry-after': 'Fri, 01 Jan 2100 00:00:00 GMT', date: 'Thu, 31 Dec 2099 23:59:50 GMT' },
+      { afterMs: 10_000 },
+    ],
+    [400, { 'retry-after': '7' }, null],
+    [401, {}, null],
+    [404, {}, null],
+    [410, {}, null],
+    [304, {}, null],
+    [302, { location: '/x', 'retry-after': '7' }, null],
+  ])('says of the status %i with %j whether it may pass: %j', async (status, headers, retry) => {
+    await serve((_, response) => {
+      response.sendDate = false;
+      response.writeHead(status, headers).end();
+    });
+    await expect(feed.head('edge', 10, never)).rejects.toMatchObject({ retry });
+    await expect(read()).rejects.toMatchObject({ retry });
+  });
+
+  it('says of a break and of a stall that it may pass, and of too much that it will not', async () => {
+    let turn = 0;
+    await serve((request, response) => {
+      turn += 1;
+      if (turn === 1) request.socket.destroy();
+      else if (turn === 2)
+        response.writeHead(200, { 'content-length': 9 }).write('x', () => request.socket.destroy());
+      else if (turn === 3) response.writeHead(200).write('x');
+      else response.writeHead(200).end('far too much');
+    }, 100);
+    await expect(read()).rejects.toMatchObject({ code: 'FEED_UNREACHABLE', retry: { afterMs: null } });
+    await expect(read()).rejects.toMatchObject({ code: 'DOWNLOAD_TRUNCATED', retry: { afterMs: null } });
+    await expect(read()).rejects.toMatchObject({ code: 'FEED_STALLED', retry: { afterMs: null } });
+    await expect(read(0, 3)).rejects.toMatchObject({ code: 'DOWNLOAD_TOO_LARGE', retry: null });
+  });
+
+  it('does not hold its own rate for a stall', async () => {
+    const files = new Map([['b.jws', Buffer.alloc(3_000)]]);
+    server = await startServer(serveFiles(files, '/feed/'));
+    const clock = createFakeClock();
+    feed = createFeed(`${server.url}/feed/`, { stallMs: 50, clock, maxBytesPerSecond: 1_024 });
+    const drained = drain(await feed.bundle('b.jws', 0, MANY, never));
+    // More of the real time than a stall may take; what is waited for is on the clock.
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect(clock.sleeping).toBe(1);
+    await clock.advance(4_000);
+    expect(await drained).toHaveLength(3_000);
   });
 
   it('hands on no more than the cap of a body without end', async () => {
@@ -343,7 +461,7 @@ describe('a feed in a folder', () => {
     await symlink('1.jws', join(folder, 'feed', 'stable.jws'));
     await symlink('feed', join(folder, 'link'));
     const feed = createFeed(pathToFileURL(join(folder, 'link')).href);
-    expect(Buffer.from(await feed.head('stable', 10, never)).toString()).toBe('head');
+    expect((await feed.head('stable', 10, never)).bytes).toEqual(new Uint8Array(Buffer.from('head')));
   });
 
   it('refuses what is not a regular file, without waiting for it', async () => {

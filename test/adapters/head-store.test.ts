@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { nodeDisk } from '../../src/adapters/disk.ts';
 import { openHeadStore } from '../../src/adapters/head-store.ts';
+import type { HeadTag } from '../../src/services/ports.ts';
 import type { FeedChannel } from '../../src/types.ts';
 import { fullDisk } from '../fakes/faulty-disk.ts';
 import { memoryHeadStore } from '../fakes/head-store.ts';
@@ -16,10 +17,21 @@ describeHeadStore('on disk', (test) =>
 );
 describeHeadStore('in memory', (test) => {
   const heads = new Map<FeedChannel, Uint8Array>();
-  return test(memoryHeadStore(heads), () => Promise.resolve(memoryHeadStore(heads)));
+  const tags = new Map<FeedChannel, HeadTag>();
+  return test(memoryHeadStore(heads, tags), () => Promise.resolve(memoryHeadStore(heads, tags)));
 });
 
 describe('openHeadStore', () => {
+  it.each(['', '{', '[]', '{"etag":"x","kid":null,"sha256":"a"}', 'x'.repeat(5000)])(
+    'takes a tag that is damaged for none: %j',
+    (text) =>
+      inFolder(async (folder) => {
+        const store = await openHeadStore(nodeDisk, folder);
+        await writeFile(join(folder, 'edge.etag.json'), text);
+        expect(await store.readTag('edge')).toBeNull();
+      }),
+  );
+
   it('writes heads that only the daemon can read', () =>
     inFolder(async (folder) => {
       await (await openHeadStore(nodeDisk, folder)).write('edge', Buffer.from('x'));

@@ -93,7 +93,7 @@ describe('an archive', () => {
     expect(await verdict(membersOf([run], padded))).toBe('BUNDLE_ARCHIVE_INVALID');
   });
 
-  it('with types that tar-stream does not know (sparse, GNU long name) is refused', async () => {
+  it('with extended headers and types of other dialects is refused', async () => {
     const bytes = await archive(right);
     for (const type of ['S', 'V', 'L', 'x', 'g']) {
       const changed = retyped(bytes, memberStart(bytes, 'run'), type);
@@ -106,10 +106,6 @@ describe('an archive', () => {
     const at = memberStart(bytes, 'run');
     const gap = Buffer.concat([bytes.subarray(0, at), Buffer.alloc(512), bytes.subarray(at)]);
     expect(await verdictOf(fill(gap))).toBe('BUNDLE_ARCHIVE_INVALID');
-
-    await expect(readBundle(await forge({ purpose: 'bundle', payload: fill(gap) }), trust)).rejects.toThrow(
-      /a gap/,
-    );
 
     const extra = await archive([...right, { name: 'y', body: Buffer.from('13 comment=x\n') }]);
     const hidden = retyped(extra, memberStart(extra, 'y'), 'x');
@@ -245,7 +241,7 @@ describe('a file', () => {
         }),
     };
     const { file, signed } = await signedBundle([packed('run', zeros)]);
-    await unpackBundle(file, signed, await readManifest(file, signed, signal), slow, signal);
+    await unpackBundle(file, signed, await readManifest(file, signed, signal), slow, { signal });
     expect(most).toBe(1);
   });
 
@@ -266,7 +262,9 @@ describe('a file', () => {
         };
       },
     };
-    expect(await refusal(unpackBundle(file, signed, content, stopping, controller.signal))).toBe('CANCELLED');
+    expect(await refusal(unpackBundle(file, signed, content, stopping, { signal: controller.signal }))).toBe(
+      'CANCELLED',
+    );
     expect(target.log).toEqual(['open run', 'discard run']);
     expect(await refusal(readManifest(file, signed, AbortSignal.abort()))).toBe('CANCELLED');
   });
@@ -279,8 +277,8 @@ describe('a file', () => {
       open: () => Promise.resolve({ write: () => Promise.reject(error), close: () => Promise.resolve() }),
     });
     const full = failing(new UpdateError('DISK_FULL', 'full'));
-    expect(await refusal(unpackBundle(file, signed, content, full, signal))).toBe('DISK_FULL');
-    expect(await refusal(unpackBundle(file, signed, content, failing(new Error('x')), signal))).toBe(
+    expect(await refusal(unpackBundle(file, signed, content, full, { signal }))).toBe('DISK_FULL');
+    expect(await refusal(unpackBundle(file, signed, content, failing(new Error('x')), { signal }))).toBe(
       'INTERNAL',
     );
   });
@@ -296,7 +294,7 @@ describe('a bundle that is changed between the passes', () => {
       const before = bytes.readUInt8(at);
       bytes.writeUInt8(before === 65 ? 66 : 65, at);
       const target = memoryTarget();
-      expect(await refusal(unpackBundle(file, signed, content, target, signal)), String(at)).toBe(
+      expect(await refusal(unpackBundle(file, signed, content, target, { signal })), String(at)).toBe(
         'BUNDLE_CHANGED',
       );
       expect(target.written).toBeLessThan(at);
@@ -329,7 +327,7 @@ async function unpack(files: readonly Packed[]): Promise<{ code: string; log: st
   const { file, signed } = await signedBundle(files);
   const target = memoryTarget();
   const code = await refusal(
-    unpackBundle(file, signed, await readManifest(file, signed, signal), target, signal),
+    unpackBundle(file, signed, await readManifest(file, signed, signal), target, { signal }),
   );
   return { code, log: target.log, written: target.written };
 }

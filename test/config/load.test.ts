@@ -56,7 +56,16 @@ describe('what is read', () => {
           jitter: 0.1,
           minAgeMs: 0,
           allowSecurityOverride: false,
+          stallTimeoutMs: 30_000,
+          retries: 4,
+          maxBytesPerSecond: null,
           disabled: false,
+        },
+        http: {
+          caFile: null,
+          certFile: null,
+          keyFile: null,
+          proxies: { http: null, https: null, none: '' },
         },
         workload: {
           command: ['{binary}', 'serve'],
@@ -122,7 +131,8 @@ describe('what is read', () => {
 state_dir: ${folder}/state
 control: { socket: ${folder}/s.sock }
 log: { level: debug }
-update: { channel: edge, check_interval: 0.5, rollback_timeout: 1.25, feed_url: "file:///srv/feed", jitter: 0, min_age: 1.5, allow_security_override: true }
+update: { channel: edge, check_interval: 0.5, rollback_timeout: 1.25, feed_url: "file:///srv/feed", jitter: 0, min_age: 1.5, allow_security_override: true, stall_timeout: 2.5, retries: 0, max_bytes_per_second: 1000000 }
+http: { ca_file: /etc/ca.pem, cert_file: /etc/cert.pem, key_file: /etc/key.pem, proxy: "http://proxy:3128" }
 workload:
   command: [/usr/bin/node, "{binary}", run]
   binary: /opt/thing
@@ -145,7 +155,20 @@ probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.
         jitter: 0,
         minAgeMs: 1500,
         allowSecurityOverride: true,
+        stallTimeoutMs: 2500,
+        retries: 0,
+        maxBytesPerSecond: 1_000_000,
         disabled: false,
+      },
+      http: {
+        caFile: '/etc/ca.pem',
+        certFile: '/etc/cert.pem',
+        keyFile: '/etc/key.pem',
+        proxies: {
+          http: { url: 'http://proxy:3128', from: 'http.proxy' },
+          https: { url: 'http://proxy:3128', from: 'http.proxy' },
+          none: '',
+        },
       },
       workload: {
         command: ['/usr/bin/node', '{binary}', 'run'],
@@ -187,7 +210,7 @@ probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.
 describe('a key that is not known', () => {
   it('is refused with its place, its value, what is allowed and the nearest key', async () => {
     expect(await problems('# x\nupdate:\n  chanel: stable\n')).toEqual([
-      'sidecar.yaml:3: unknown key update.chanel with "stable"; expected one of channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override; did you mean "channel"?',
+      'sidecar.yaml:3: unknown key update.chanel with "stable"; expected one of channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, stall_timeout, retries, max_bytes_per_second; did you mean "channel"?',
     ]);
   });
 
@@ -202,7 +225,7 @@ describe('a key that is not known', () => {
       expect.stringMatching(/did you mean update\.channel\?$/),
     ]);
     expect(await problems('updates: { channel: edge }')).toEqual([
-      'sidecar.yaml:1: unknown key updates with a map; expected one of update, workload, probe, control, log, state_dir; did you mean "update"?',
+      'sidecar.yaml:1: unknown key updates with a map; expected one of update, http, workload, probe, control, log, state_dir; did you mean "update"?',
     ]);
   });
 
@@ -230,7 +253,7 @@ describe('a value that is not allowed', () => {
       'sidecar.yaml:1: workload.command[1]: expected a list of words of which one holds {binary}, the program that is updated, found 1',
     ]);
     expect(await problems('update: 5')).toEqual([
-      'sidecar.yaml:1: update: expected a map of the keys channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, found 5',
+      'sidecar.yaml:1: update: expected a map of the keys channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, stall_timeout, retries, max_bytes_per_second, found 5',
     ]);
   });
 
@@ -272,6 +295,17 @@ describe('a value that is not allowed', () => {
     ['update: { feed_url: "https://host/feed?" }', 'update.feed_url'],
     ['update: { feed_url: "https://host/feed#x" }', 'update.feed_url'],
     ['update: { feed_url: "file://host/feed" }', 'update.feed_url'],
+    ['update: { stall_timeout: 0 }', 'update.stall_timeout'],
+    ['update: { retries: 21 }', 'update.retries'],
+    ['update: { retries: 1.5 }', 'update.retries'],
+    ['update: { max_bytes_per_second: 1023 }', 'update.max_bytes_per_second'],
+    ['update: { max_bytes_per_second: "1M" }', 'update.max_bytes_per_second'],
+    ['http: { ca_file: ca.pem }', 'http.ca_file'],
+    ['http: { proxy: "socks5://proxy:1080" }', 'http.proxy'],
+    ['http: { proxy: "proxy:3128" }', 'http.proxy'],
+    ['http: { proxy: "http://proxy:3128/path" }', 'http.proxy'],
+    ['http: { cert_file: /etc/cert.pem }', 'http.key_file'],
+    ['http: { key_file: /etc/key.pem }', 'http.cert_file'],
     ['workload: { command: [] }', 'workload.command'],
     ['workload: { command: serve }', 'workload.command'],
     ['workload: { command: [/usr/bin/thing, serve] }', 'workload.command'],
@@ -304,6 +338,8 @@ describe('a value that is not allowed', () => {
       ...(await problems('update: { feed_url: "https://user:hunter2@host/feed" }')),
       ...(await problems('update: { feed_url: "https://host/feed?token=hunter2" }')),
       ...(await problems('probe: { url: "http://user:hunter2@host/" }')),
+      ...(await problems('http: { proxy: "ftp://user:hunter2@host/" }')),
+      ...(await problems('http: { proxy: "http://user:hun@hunter2/ter@host/x" }')),
       ...(await problems('workload: { env: { "PASS WORD": hunter2 } }')),
       ...(await problems('workload: { env: hunter2 }')),
       ...(await problems('workload: { env: { PIN: 4711 } }')),
@@ -388,6 +424,50 @@ describe('a file that is not the YAML that is expected', () => {
   });
 });
 
+describe('proxies', () => {
+  const proxies = async (env: Record<string, string>, yaml = ''): Promise<unknown> =>
+    (await load(yaml, env)).config.http.proxies;
+
+  it('come from the variables that other programs know, lower case first', async () => {
+    expect(
+      await proxies({ HTTPS_PROXY: 'http://a:1', HTTP_PROXY: 'http://b:2', NO_PROXY: 'localhost' }),
+    ).toEqual({
+      https: { url: 'http://a:1', from: 'HTTPS_PROXY' },
+      http: { url: 'http://b:2', from: 'HTTP_PROXY' },
+      none: 'localhost',
+    });
+    expect(
+      await proxies({ HTTPS_PROXY: 'http://a:1', https_proxy: 'http://c:3', no_proxy: 'x', NO_PROXY: 'y' }),
+    ).toEqual({ https: { url: 'http://c:3', from: 'https_proxy' }, http: null, none: 'x' });
+    expect(await proxies({ HTTPS_PROXY: '', https_proxy: '' })).toEqual({
+      https: null,
+      http: null,
+      none: '',
+    });
+  });
+
+  it('are overridden by http.proxy, but for the hosts that need none', async () => {
+    const env = { HTTPS_PROXY: 'http://a:1', NO_PROXY: 'localhost' };
+    const own = { url: 'https://p:8443', from: 'http.proxy' };
+    expect(await proxies(env, 'http: { proxy: "https://p:8443" }')).toEqual({
+      http: own,
+      https: own,
+      none: 'localhost',
+    });
+    expect(await proxies(env, 'http: { proxy: none }')).toEqual({
+      http: null,
+      https: null,
+      none: 'localhost',
+    });
+  });
+
+  it('of the environment do not keep anybody from reading the configuration', async () => {
+    expect(await proxies({ HTTPS_PROXY: 'socks5://proxy' })).toMatchObject({
+      https: { url: 'socks5://proxy' },
+    });
+  });
+});
+
 describe('the environment', () => {
   it('wins over the file', async () => {
     const { config, origins, warnings } = await load(
@@ -409,6 +489,9 @@ describe('the environment', () => {
       jitter: 0.5,
       minAgeMs: 0,
       allowSecurityOverride: false,
+      stallTimeoutMs: 30_000,
+      retries: 4,
+      maxBytesPerSecond: null,
       disabled: true,
     });
     expect(origins).toMatchObject({

@@ -75,6 +75,27 @@ describe('a feed', () => {
     },
   );
 
+  it.each(['/edge.jws', '/bundles/'])(
+    'that trickles below %s ends the attempt with FEED_STALLED; the next check works',
+    async (path) => {
+      await using host = await createHost({ config: { update: { stall_timeout: 0.3, retries: 0 } } });
+      await host.publisher.publish({ version: '1.1.0' });
+      host.feed.fault((request, response) => {
+        if (request.url?.startsWith(path) !== true) return false;
+        response.writeHead(200);
+        const timer = setInterval(() => response.write('A'), 20);
+        response.on('close', () => {
+          clearInterval(timer);
+        });
+        return true;
+      });
+      await host.start();
+      await host.until('FEED_STALLED', ({ last_error }) => last_error?.code === 'FEED_STALLED');
+      host.feed.fault(null);
+      await host.until('1.1.0 is current', ({ current }) => current.version === '1.1.0');
+    },
+  );
+
   it('that is slow only takes longer', async () => {
     await using host = await createHost();
     await host.publisher.publish({ version: '1.1.0' });

@@ -11,18 +11,21 @@ export interface MemoryFile {
 /** Downloads in memory, with a view for the fake version store and for tests. */
 export interface MemoryDownloads extends Downloads {
   readonly files: Map<string, Uint8Array>;
+  /** The entity tags of the files. */
+  readonly validators: Map<string, string>;
   readonly folders: Map<string, Map<string, MemoryFile>>;
   /** Files "anywhere on disk", for `openLocal`. */
   readonly local: Map<string, Uint8Array>;
 }
 
-const join = (a: Uint8Array, b: Uint8Array): Uint8Array => Uint8Array.from([...a, ...b]);
+const join = (a: Uint8Array, b: Uint8Array): Uint8Array => new Uint8Array(Buffer.concat([a, b]));
 
 /** Downloads in memory; `freeBytes` is what they say is free. */
 export function memoryDownloads(freeBytes = 1024 ** 3): MemoryDownloads {
   const files = new Map<string, Uint8Array>();
   const folders = new Map<string, Map<string, MemoryFile>>();
   const local = new Map<string, Uint8Array>();
+  const validators = new Map<string, string>();
   const check = async (name: string): Promise<void> => {
     await Promise.resolve();
     if (!/^[A-Za-z0-9_][A-Za-z0-9._+@-]*$/.test(name))
@@ -30,27 +33,35 @@ export function memoryDownloads(freeBytes = 1024 ** 3): MemoryDownloads {
   };
   const remove = (name: string): void => {
     files.delete(name);
+    validators.delete(name);
     folders.delete(name);
   };
   return {
     files,
     folders,
     local,
+    validators,
     append: async (name) => {
       await check(name);
       let size = files.get(name)?.length ?? 0;
       files.set(name, files.get(name) ?? new Uint8Array());
+      if (size === 0) validators.delete(name);
       return {
         get size() {
           return size;
+        },
+        get validator() {
+          return validators.get(name) ?? null;
         },
         append: (chunk) => {
           files.set(name, join(files.get(name) ?? new Uint8Array(), chunk));
           return Promise.resolve();
         },
-        truncate: () => {
+        truncate: (validator = null) => {
           files.set(name, new Uint8Array());
           size = 0;
+          if (validator === null) validators.delete(name);
+          else validators.set(name, validator);
           return Promise.resolve();
         },
         close: () => Promise.resolve(),

@@ -122,5 +122,5 @@ export async function readBundle(bytes: Uint8Array, trust: TrustSet): Promise<vo
   const { signal } = new AbortController();
   const file = memoryFile(bytes);
   const signed = await verifyBundleSignature(file, trust, signal);
-  await unpackBundle(file, signed, await readManifest(file, signed, signal), strictSink(), signal);
+  await unpackBundle(file, signed, await readManifest(file, signed, signal), strictSink(), { signal });
 }

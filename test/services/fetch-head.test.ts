@@ -3,6 +3,7 @@ import type { TrustKey, TrustSet } from '../../src/bundle/trust.ts';
 import { fetchHead } from '../../src/services/fetch-head.ts';
 import { UpdateError } from '../../src/errors.ts';
 import { makeSigner } from '../../src/publish/signer.ts';
+import { etagOf } from '../fakes/memory-feed.ts';
 import { headClaims, privateKey } from '../fixtures/forge.ts';
 import { newTestKeys, testKeys } from '../fixtures/keys.ts';
 import { refusal } from '../fixtures/refusal.ts';
@@ -171,6 +172,119 @@ describe('recovery from a fast-forward', () => {
   });
 });
 
+describe('a head that has not changed', () => {
+  beforeEach(() => {
+    rig.feed.tags = true;
+  });
+  const requests = (): string[] => rig.feed.requests.splice(0);
+
+  it('is asked for by its tag, and is the same head', async () => {
+    const bytes = await serve(rig, { version: '1.1.0' });
+    const first = await fetchHead(rig, 'stable', NEVER);
+    expect(await fetchHead(rig, 'stable', NEVER)).toEqual(first);
+    expect(requests()).toEqual(['stable.jws@0', `stable.jws@0 ${etagOf(bytes)}`]);
+    const next = await serve(rig, { version: '1.2.0', seq: 2 });
+    expect((await fetchHead(rig, 'stable', NEVER)).version).toBe('1.2.0');
+    await fetchHead(rig, 'stable', NEVER);
+    expect(requests()).toEqual([`stable.jws@0 ${etagOf(bytes)}`, `stable.jws@0 ${etagOf(next)}`]);
+  });
+
+  it('is refused once it has expired, and asked for whole', async () => {
+    const bytes = await serve(rig, { exp: SECOND + 100 });
+    await fetchHead(rig, 'stable', NEVER);
+    await rig.clock.advance(100_000);
+    requests();
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('HEAD_EXPIRED');
+    expect(requests()).toEqual([`stable.jws@0 ${etagOf(bytes)}`, 'stable.jws@0']);
+  });
+
+  it('does not stay hidden behind a wrong tag for longer than the head before it lives', async () => {
+    await serve(rig, { exp: SECOND + 100 });
+    await fetchHead(rig, 'stable', NEVER);
+    const next = await serve(rig, { seq: 2 });
+    await rig.heads.writeTag('stable', { ...(await rig.heads.readTag('stable'))!, etag: etagOf(next) });
+    expect((await fetchHead(rig, 'stable', NEVER)).seq).toBe(1);
+    await rig.clock.advance(100_000);
+    expect((await fetchHead(rig, 'stable', NEVER)).seq).toBe(2);
+  });
+
+  it.each([
+    ['is gone', null],
+    ['does not verify any more', Buffer.from('damaged')],
+    ['is another one', 'another'],
+  ])('is asked for whole when the stored head %s', async (_, stored) => {
+    await serve(rig);
+    await fetchHead(rig, 'stable', NEVER);
+    const tag = (await rig.heads.readTag('stable'))!;
+    const fresh = await trustingRig();
+    const { feed } = rig;
+    if (stored !== null)
+      await fresh.heads.write(
+        'stable',
+        stored === 'another' ? await signedHead({ seq: 0 }) : Buffer.from(stored),
+      );
+    await fresh.heads.writeTag('stable', tag);
+    requests();
+    expect((await fetchHead({ ...fresh, feed }, 'stable', NEVER)).seq).toBe(1);
+    expect(requests()).toEqual(['stable.jws@0']);
+  });
+
+  it('is asked for whole by a program that no longer trusts its key', async () => {
+    await serve(rig);
+    await fetchHead(rig, 'stable', NEVER);
+    requests();
+    const { trust } = await newTestKeys();
+    const renewed: Rig = { ...rig, host: { ...rig.host, trust } };
+    expect(await refusal(fetchHead(renewed, 'stable', NEVER))).toBe('JWS_KEY_UNKNOWN');
+    expect(requests()[0]).toBe('stable.jws@0');
+  });
+
+  it('is only said of what was asked for by its tag', async () => {
+    await serve(rig);
+    rig.feed.head = () => Promise.resolve({ bytes: null, etag: null });
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('FEED_REFUSED');
+  });
+
+  it('is a warning when its tag cannot be kept', async () => {
+    await serve(rig);
+    rig.heads.writeTag = () => Promise.reject(new UpdateError('DISK_FULL', 'full'));
+    expect((await fetchHead(rig, 'stable', NEVER)).seq).toBe(1);
+    expect(rig.reporter.warnings()).toEqual([{ code: 'DISK_FULL', message: 'full' }]);
+  });
+
+  it('has no tag from a head that was refused', async () => {
+    await rig.heads.write('stable', await signedHead({ seq: 5 }));
+    await serve(rig, { seq: 4 });
+    await refusal(fetchHead(rig, 'stable', NEVER));
+    expect(await rig.heads.readTag('stable')).toBeNull();
+  });
+});
+
+describe('a feed that fails in passing', () => {
+  const passing = new UpdateError('FEED_UNREACHABLE', 'no connection', { retry: { afterMs: null } });
+  beforeEach(async () => {
+    await serve(rig);
+    rig.feed.retry = { retries: 2, baseMs: 1000, capMs: 5000, retryAfterCapMs: 60_000 };
+    rig.feed.fault = passing;
+  });
+
+  it('is asked again after a while', async () => {
+    const head = fetchHead(rig, 'stable', NEVER);
+    await rig.clock.advance(499);
+    expect(rig.feed.requests).toHaveLength(1);
+    rig.feed.fault = null;
+    await rig.clock.advance(1);
+    expect((await head).seq).toBe(1);
+  });
+
+  it('is given up after some tries, with the last error', async () => {
+    const head = refusal(fetchHead(rig, 'stable', NEVER));
+    await rig.clock.advance(10_000);
+    expect(await head).toBe('FEED_UNREACHABLE');
+    expect(rig.feed.requests).toHaveLength(3);
+  });
+});
+
 describe('when keys rotate', () => {
   const KEYS = 4;
   /** Heads of four generations of keys, and what a program of each knows. */
@@ -208,6 +322,17 @@ describe('when keys rotate', () => {
     expect(await fetchHead(old, 'edge', NEVER)).toMatchObject({ seq: 0 });
     expect(old.feed.requests).toEqual(['edge.jws@0', `${byKey(0)}@0`]);
     expect(await old.heads.read('edge')).toEqual(await claims(0));
+  });
+
+  it('asks for the head for its key by its tag, and for the main one whole', async () => {
+    const old = trusting(entries[0]!);
+    old.feed.tags = true;
+    await put(old, 'edge.jws', claims(2));
+    await put(old, byKey(0), claims(0));
+    await fetchHead(old, 'edge', NEVER);
+    old.feed.requests.splice(0);
+    expect(await fetchHead(old, 'edge', NEVER)).toMatchObject({ seq: 0 });
+    expect(old.feed.requests).toEqual(['edge.jws@0', `${byKey(0)}@0 ${etagOf(await claims(0))}`]);
   });
 
   it('asks for no other while it knows the newest key', async () => {
@@ -288,7 +413,7 @@ describe('when keys rotate', () => {
     old.feed.files.set('edge.jws', await claims(2));
     const head = old.feed.head.bind(old.feed);
     old.feed.head = (...args) => {
-      if (args[3] !== undefined) ended.abort();
+      if (args[3]?.kid !== undefined) ended.abort();
       return head(...args);
     };
     expect(await refusal(fetchHead(old, 'edge', ended.signal))).toBe('CANCELLED');

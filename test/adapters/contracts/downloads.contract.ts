@@ -47,6 +47,51 @@ export function describeDownloads(
         expect(await readAll(downloads, 'a')).toBe('new');
       }));
 
+    it('keeps the tag of a partial file with it', () =>
+      make(async ({ downloads }) => {
+        const first = await downloads.append('a.jws');
+        expect(first.validator).toBeNull();
+        await first.truncate('"one"');
+        expect(first.validator).toBe('"one"');
+        await first.append(Buffer.from('1'));
+        await first.close();
+        await downloads.tidy(['a.jws']);
+        const second = await downloads.append('a.jws');
+        expect(second.validator).toBe('"one"');
+        await second.truncate('"two"');
+        expect(second.validator).toBe('"two"');
+        await second.truncate();
+        expect(second.validator).toBeNull();
+        await second.append(Buffer.from('2'));
+        await second.close();
+        const third = await downloads.append('a.jws');
+        expect(third.validator).toBeNull();
+        await third.close();
+      }));
+
+    it('loses the tag with the file, and has none for an empty one', () =>
+      make(async ({ downloads }) => {
+        for (const lose of [() => downloads.remove('a'), () => downloads.tidy([])]) {
+          const file = await downloads.append('a');
+          await file.truncate('"one"');
+          await file.append(Buffer.from('1'));
+          await file.close();
+          await lose();
+          const again = await downloads.append('a');
+          expect(again.validator).toBeNull();
+          await again.append(Buffer.from('1'));
+          await again.close();
+          const full = await downloads.append('a');
+          expect(full.validator).toBeNull();
+          await full.truncate('"two"');
+          await full.close();
+          const empty = await downloads.append('a');
+          expect(empty.validator).toBeNull();
+          await empty.close();
+          await downloads.remove('a');
+        }
+      }));
+
     it('reads anywhere, and fewer bytes only at the end', () =>
       make(async ({ downloads }) => {
         const file = await downloads.append('a');

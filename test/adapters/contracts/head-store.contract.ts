@@ -22,5 +22,18 @@ export function describeHeadStore(
           expect([...((await each.read('edge')) ?? [])]).toEqual([0, 255, 10]);
         }
       }));
+
+    it('gives back the tag of each channel’s head, also when opened again', () =>
+      make(async (store, reopen) => {
+        expect(await store.readTag('stable')).toBeNull();
+        const tag = (etag: string, kid: string | null = null) => ({ etag, kid, sha256: 'a'.repeat(64) });
+        await store.writeTag('stable', tag('"one"'));
+        await store.writeTag('edge', tag('W/"two"', 'k'.repeat(43)));
+        await store.writeTag('stable', tag('"three"'));
+        for (const each of [store, await reopen()]) {
+          expect(await each.readTag('stable')).toEqual(tag('"three"'));
+          expect(await each.readTag('edge')).toEqual(tag('W/"two"', 'k'.repeat(43)));
+        }
+      }));
   });
 }

@@ -132,7 +132,7 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
   const origin = `http://127.0.0.1:${port}`;
 
   const own = {
-    update: { channel: 'edge', feed_url: feed.url, check_interval: 1, rollback_timeout: 2 },
+    update: { channel: 'edge', feed_url: feed.url, check_interval: 1, rollback_timeout: 2, retries: 1 },
     workload: {
       binary: baseline,
       command: ['{binary}'],

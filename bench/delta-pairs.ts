@@ -1,0 +1,105 @@
+/**
+ * Measures patches on pairs of files: size, CPU time and peak memory, each of making and applying in a process of its own.
+ *
+ *     node bench/delta-pairs.ts BASE TARGET [BASE TARGET …]
+ *
+ * Prints one line a pair, and ends with 1 if an applied patch does not give the target.
+ */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { promisify } from 'node:util';
+import { applyPatch } from '../src/bundle/patch.ts';
+import { makePatch } from '../src/publish/patch/make-patch.ts';
+
+/** What one process measured of itself. */
+interface Measured {
+  /** User and system time, s; wall time, s; peak resident memory above what was there before, MiB; longest block of the loop, ms. */
+  readonly cpu: number;
+  readonly wall: number;
+  readonly memory: number;
+  readonly block: number;
+  readonly result: string;
+}
+
+async function measured(work: () => Promise<string>): Promise<Measured> {
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  const idle = process.memoryUsage.rss();
+  const before = process.cpuUsage();
+  const start = performance.now();
+  delay.enable();
+  const result = await work();
+  delay.disable();
+  const { user, system } = process.cpuUsage(before);
+  return {
+    cpu: (user + system) / 1e6,
+    wall: (performance.now() - start) / 1e3,
+    memory: process.resourceUsage().maxRSS / 1024 - idle / 2 ** 20,
+    block: delay.max / 1e6,
+    result,
+  };
+}
+
+async function apply(base: string, target: string, patch: string): Promise<string> {
+  await using file = await open(base);
+  const { size } = await file.stat();
+  const access = {
+    size,
+    read: async (buffer: Uint8Array, position: number) =>
+      (await file.read(buffer, 0, buffer.length, position)).bytesRead,
+  };
+  const hash = createHash('sha256');
+  const stored = createReadStream(patch) as AsyncIterable<Uint8Array>;
+  const { size: wanted } = await stat(target);
+  for await (const chunk of applyPatch(stored, access, wanted, new AbortController().signal))
+    hash.update(chunk);
+  return hash.digest('hex');
+}
+
+async function inChild(...args: string[]): Promise<Measured> {
+  const { stdout } = await promisify(execFile)(process.execPath, [import.meta.filename, ...args]);
+  return JSON.parse(stdout) as Measured;
+}
+
+function text({ cpu, wall, memory, block }: Measured): string {
+  return `${cpu.toFixed(1)} s CPU, ${wall.toFixed(1)} s, ${memory.toFixed(0)} MiB, longest block ${block.toFixed(0)} ms`;
+}
+
+async function sha256(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+async function pair(base: string, target: string): Promise<boolean> {
+  const folder = await mkdtemp(join(tmpdir(), 'delta-pairs-'));
+  try {
+    const patch = join(folder, 'patch');
+    const made = await inChild('--make', base, target, patch);
+    const applied = await inChild('--apply', base, target, patch);
+    const right = applied.result === (await sha256(target));
+    console.log(
+      `${basename(base)} → ${basename(target)}: ${made.result} bytes${right ? '' : ', WRONG RESULT'}`,
+    );
+    console.log(`  make: ${text(made)}\n  apply: ${text(applied)}`);
+    return right;
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+const [first = '', ...rest] = process.argv.slice(2);
+if (first === '--make' || first === '--apply') {
+  const [base = '', target = '', patch = ''] = rest;
+  const made = async (): Promise<string> =>
+    String((await makePatch({ base, target, out: patch })).storedSize);
+  console.log(JSON.stringify(await measured(first === '--make' ? made : () => apply(base, target, patch))));
+} else {
+  const files = [first, ...rest];
+  for (let i = 0; i + 1 < files.length; i += 2)
+    if (!(await pair(files[i] ?? '', files[i + 1] ?? ''))) process.exitCode = 1;
+}
