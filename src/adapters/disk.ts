@@ -19,6 +19,13 @@ export interface DiskStat {
   /** Permission bits only (`0o7777`). */
   readonly mode: number;
   readonly uid: number;
+  /** Another one after any change of the file: its inode, size, and the times of its last change (`inode(7)`: mtime, ctime). */
+  readonly stamp: string;
+  /**
+   * Whether its last change lies long enough back that the next one shows in `stamp`: the kernel's clock of files moves in steps of
+   * some milliseconds.
+   */
+  readonly settled: boolean;
 }
 
 /** An open file. Whoever opened it closes it. */
@@ -71,6 +78,9 @@ export function errnoError(code: string, message: string, path: string): NodeJS.
   return Object.assign(new Error(`${code}: ${message}, '${path}'`), { code, path });
 }
 
+/** Longer than any step of the kernel's clock of files (at most 10 ms, CONFIG_HZ=100). */
+const SETTLED_MS = 100;
+
 function toStat(stats: Awaited<ReturnType<typeof fs.lstat>>): DiskStat {
   const kind = stats.isFile()
     ? 'file'
@@ -79,7 +89,15 @@ function toStat(stats: Awaited<ReturnType<typeof fs.lstat>>): DiskStat {
       : stats.isSymbolicLink()
         ? 'symlink'
         : 'other';
-  return { kind, size: Number(stats.size), mode: Number(stats.mode) & 0o7777, uid: Number(stats.uid) };
+  const { dev, ino, size, mtimeMs, ctimeMs } = stats;
+  return {
+    kind,
+    size: Number(size),
+    mode: Number(stats.mode) & 0o7777,
+    uid: Number(stats.uid),
+    stamp: [dev, ino, size, mtimeMs, ctimeMs].map(String).join(':'),
+    settled: Date.now() - Number(ctimeMs) >= SETTLED_MS,
+  };
 }
 
 function nodeHandle(file: fs.FileHandle): DiskHandle {

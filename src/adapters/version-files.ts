@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Manifest, ManifestFile } from '../bundle/manifest.ts';
 import { readAhead } from '../bundle/read-ahead.ts';
 import { UpdateError } from '../errors.ts';
+import type { VersionSeal } from '../services/ports.ts';
 import type { Disk, DiskHandle } from './disk.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 
@@ -16,6 +17,8 @@ const damaged = (message: string): UpdateError => new UpdateError('VERSION_DAMAG
  *
  * @param folder - absolute path of the folder that holds the files
  * @param signal - stops it between blocks, with `CANCELLED`
+ * @param since - what an earlier check of this folder returned: a file whose stamp is still the same is not read again
+ * @returns the stamp of each file that was right, by its path; not of one that changed a moment ago, whose next change might not show
  * @throws UpdateError `VERSION_DAMAGED` at the first difference; else what the disk throws
  */
 export async function checkFiles(
@@ -23,11 +26,17 @@ export async function checkFiles(
   folder: string,
   manifest: Manifest,
   signal: AbortSignal,
-): Promise<void> {
+  since: VersionSeal = new Map(),
+): Promise<VersionSeal> {
   const expected = new Map(manifest.files.map((file) => [file.path, file]));
   const folders = new Set(manifest.files.flatMap(({ path }) => parents(path)));
   await checkNames(disk, folder, '', expected, folders);
-  for (const file of manifest.files) await checkFile(disk, folder, file, signal);
+  const seal = new Map<string, string>();
+  for (const file of manifest.files) {
+    const stamp = await checkFile(disk, folder, file, since.get(file.path), signal);
+    if (stamp !== null) seal.set(file.path, stamp);
+  }
+  return seal;
 }
 
 /** `a/b/c` → `a`, `a/b`. */
@@ -54,7 +63,14 @@ async function checkNames(
   }
 }
 
-async function checkFile(disk: Disk, root: string, file: ManifestFile, signal: AbortSignal): Promise<void> {
+/** The file's stamp; null when it is not settled. */
+async function checkFile(
+  disk: Disk,
+  root: string,
+  file: ManifestFile,
+  before: string | undefined,
+  signal: AbortSignal,
+): Promise<string | null> {
   throwIfCancelled(signal);
   const path = join(root, file.path);
   let handle;
@@ -64,17 +80,20 @@ async function checkFile(disk: Disk, root: string, file: ManifestFile, signal: A
     throw UpdateError.from(error, 'VERSION_DAMAGED', 'expected a file of the manifest');
   }
   try {
-    const { kind, mode, size } = await handle.stat();
+    const { kind, mode, size, stamp, settled } = await handle.stat();
     if (kind !== 'file') throw damaged(`expected ${path} to be a file, found a ${kind}`);
     if (mode !== file.mode)
       throw damaged(`expected ${path} to have mode 0${file.mode.toString(8)}, found 0${mode.toString(8)}`);
     if (size !== file.size)
       throw damaged(`expected ${path} to have ${String(file.size)} bytes, found ${String(size)}`);
+    if (stamp === before) return stamp;
     const hash = createHash('sha256');
     for await (const chunk of readAhead(chunksOf(handle, size, signal))) hash.update(chunk);
     const found = hash.digest('hex');
     if (found !== file.sha256)
       throw damaged(`expected ${path} to have SHA-256 ${file.sha256}, found ${found}`);
+    // Taken before the bytes were read: a change meanwhile makes another one.
+    return settled ? stamp : null;
   } finally {
     await handle.close();
   }

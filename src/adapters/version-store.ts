@@ -113,14 +113,14 @@ export function openVersionStore(options: VersionStoreOptions): VersionStore {
     files: (ref) =>
       guarded(reading, `could not read ${ref.version}`, async () => baseFiles(disk, await find(ref))),
 
-    check: async (ref, signal) => {
-      if (ref.origin === 'baseline') return;
-      await guarded('VERSION_DAMAGED', `could not check ${ref.version}`, async () => {
+    check: async (ref, signal, since) => {
+      if (ref.origin === 'baseline') return new Map();
+      return guarded('VERSION_DAMAGED', `could not check ${ref.version}`, async () => {
         const found = await read(ref.version);
         if ('missing' in found && !found.missing)
           throw new UpdateError('VERSION_DAMAGED', `version ${ref.version}: ${found.why}`);
         const { folder, manifest } = await find(ref);
-        await checkFiles(disk, filesOf(folder), manifest, signal);
+        return checkFiles(disk, filesOf(folder), manifest, signal, since);
       });
     },
 

@@ -191,6 +191,9 @@ export interface StoredVersion {
   readonly size: number;
 }
 
+/** What a check of a version saw of its files, so that the next one can tell which of them changed. Opaque to services. */
+export type VersionSeal = ReadonlyMap<string, string>;
+
 /** The versions on disk and the pointer to the current one. A version is complete or absent, never in between. */
 export interface VersionStore {
   /** The program that was there before any update. */
@@ -203,8 +206,12 @@ export interface VersionStore {
   entry(ref: VersionRef): Promise<string>;
   /** The files of a version, to be read as the base of a delta; by the paths of its manifest only. `VERSION_NOT_FOUND` if it is not there. */
   files(ref: Extract<VersionRef, { origin: 'store' }>): Promise<BaseFiles>;
-  /** Compares every file on disk with the stored manifest; `VERSION_DAMAGED` at the first difference. Nothing for the baseline. */
-  check(ref: VersionRef, signal: AbortSignal): Promise<void>;
+  /**
+   * Compares every file on disk with the stored manifest; `VERSION_DAMAGED` at the first difference. Nothing for the baseline.
+   *
+   * @param since - what an earlier check of the same version returned: a file that has not changed since is not read again
+   */
+  check(ref: VersionRef, signal: AbortSignal, since?: VersionSeal): Promise<VersionSeal>;
   /**
    * Makes a version out of an unpacked folder in `downloads/`: fsyncs everything, writes the manifest, renames once.
    * Done already with the same digest: does nothing. The same version with another digest and not current: replaced.

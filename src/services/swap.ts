@@ -5,8 +5,11 @@ import type { Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
 
 /**
- * `swapping`: stops the old version, sees that nobody answers at the probe's address any more (else its 200 would pass
- * for the new version's), points `current` at the new version, compares its files with the signed manifest once more, starts it.
+ * `swapping`: compares the new version with its signed manifest while the old one still runs, stops the old one, sees that nobody
+ * answers at the probe's address any more (else its 200 would pass for the new version's), points `current` at the new version,
+ * sees that none of its files has changed since, and starts it.
+ *
+ * From the stop to the start nobody answers, so nothing is done there that can be done before.
  *
  * @throws UpdateError `WORKLOAD_STOP_FAILED`, `PROBE_ADDRESS_TAKEN`, `STAGE_FAILED`, `VERSION_DAMAGED`, `WORKLOAD_START_FAILED`
  */
@@ -16,6 +19,8 @@ export const swap =
     settings: Pick<Settings, 'addressFreeMs'>,
   ) =>
   async ({ plan }: Steps['swap']['input'], signal: AbortSignal): Promise<{ pid: number }> => {
+    const target = { ref: plan.to, entry: await store.entry(plan.to) };
+    const seal = await store.check(plan.to, signal);
     await workload.stop(signal);
     if (!(await addressIsFree({ probe, clock }, settings.addressFreeMs, signal)))
       throw new UpdateError(
@@ -24,6 +29,6 @@ export const swap =
       );
     await store.activate(plan.to);
     // Immediately before it is started: what was verified is what runs.
-    await store.check(plan.to, signal);
-    return workload.start({ ref: plan.to, entry: await store.entry(plan.to) }, signal);
+    await store.check(plan.to, signal, seal);
+    return workload.start(target, signal);
   };
