@@ -70,9 +70,18 @@ export interface Attempt {
   readonly mode: 'apply' | 'report';
 }
 
-/** Where a bundle's bytes come from. `path` in a feed is relative to the feed's URL. */
+/**
+ * Where a bundle's bytes come from. `path` in a feed is relative to the feed's URL; `base` is there for a delta: the version here
+ * that it is made from.
+ */
 export type BundleSource =
-  | { readonly kind: 'feed'; readonly path: string; readonly size: number; readonly sha256: string }
+  | {
+      readonly kind: 'feed';
+      readonly path: string;
+      readonly size: number;
+      readonly sha256: string;
+      readonly base?: Release | undefined;
+    }
   | { readonly kind: 'file'; readonly path: string };
 
 /** What an attempt is about to install. `release` is unknown for a local file until it is verified. */
@@ -83,7 +92,7 @@ export interface Offer {
   readonly channel: FeedChannel | null;
   /** When `source` is a delta: the full bundle of the same release, for when the delta cannot be used. */
   readonly full?: Extract<BundleSource, { kind: 'feed' }> | undefined;
-  /** What the history must say of it however it ends: a security override that was honoured. */
+  /** What the history must say of it however it ends: a security override that was honoured, a delta that could not be used. */
   readonly note?: string | undefined;
 }
 

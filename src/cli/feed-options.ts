@@ -3,14 +3,15 @@ import { Option, type Command } from 'commander';
 import type { TrustSet } from '../bundle/trust.ts';
 import { UpdateError } from '../errors.ts';
 import type { RolloutWish } from '../publish/head-body.ts';
-import type { HeadOptions, Published } from '../publish/head-options.ts';
+import type { DeltaWish } from '../publish/feed-deltas.ts';
+import type { HeadOptions, Published, PublishedRelease } from '../publish/head-options.ts';
 import { readTrustFile } from '../publish/trust-file.ts';
 import type { Signer } from '../publish/signer.ts';
 import type { FeedChannel } from '../types.ts';
 import type { CliContext } from './context.ts';
-import { leftText, publishedText } from './feed-text.ts';
-import { instantSeconds, more, percentage, seconds, wholeNumber } from './options.ts';
-import { loadSigners, withSigners, type SignerOptions } from './signers.ts';
+import { deltaText, leftText, publishedText } from './feed-text.ts';
+import { instantSeconds, more, percentage, seconds, semverVersion, wholeNumber } from './options.ts';
+import { loadKey, loadSigners, withSigners, type SignerOptions } from './signers.ts';
 
 /** What {@link withHeads} adds. */
 export interface HeadCommandOptions extends SignerOptions {
@@ -69,6 +70,39 @@ export function rolloutWish(options: RolloutCommandOptions): RolloutWish | undef
   return { duration, percent, start };
 }
 
+/** What {@link withDeltas} adds. */
+export interface DeltaCommandOptions extends HeadCommandOptions {
+  readonly deltaFrom?: string[];
+  readonly bundleKey?: string;
+}
+
+/** Adds the options that make deltas to a command that names a release. */
+export function withDeltas(command: Command): Command {
+  return command
+    .option(
+      '--delta-from <version>',
+      'make a delta from this version in the feed; `previous` is what the channel names now; repeat it',
+      (text, before: readonly string[] | undefined) => [
+        ...(before ?? []),
+        text === 'previous' ? text : semverVersion(text),
+      ],
+    )
+    .option('--bundle-key <pem>', 'with --delta-from: the private key of bundles, bundle.pem');
+}
+
+/**
+ * The deltas that the options wish; undefined for none.
+ *
+ * @throws UpdateError `USAGE` for one of the two options without the other, `SIGNING_FAILED`
+ */
+export async function deltaWish(options: DeltaCommandOptions): Promise<DeltaWish | undefined> {
+  const { deltaFrom, bundleKey } = options;
+  if ((deltaFrom === undefined) !== (bundleKey === undefined))
+    throw new UpdateError('USAGE', 'expected --delta-from and --bundle-key together, found one of them');
+  if (deltaFrom === undefined || bundleKey === undefined) return undefined;
+  return { from: deltaFrom, signer: await loadKey(bundleKey, options) };
+}
+
 /** Adds `--channel`, for commands whose keys say it already. */
 export function withChannels(command: Command): Command {
   return command.addOption(
@@ -122,8 +156,9 @@ export async function headOptionsByChannel(
 }
 
 /** Shows what the feed says now. */
-export function report(did: string, published: Published, context: CliContext): void {
+export function report(did: string, published: Published | PublishedRelease, context: CliContext): void {
   context.print(publishedText(did, published));
+  if ('deltas' in published) for (const delta of published.deltas) context.print(deltaText(delta));
   for (const line of leftText(published)) context.note(line);
 }
 

@@ -1,7 +1,9 @@
 /** Feeds for people. Pure. */
+import type { FeedDelta } from '../publish/feed-deltas.ts';
 import type { Finding, FindingLevel } from '../publish/feed-findings.ts';
 import type { Published } from '../publish/head-options.ts';
 import type { FeedReport } from '../publish/verify-feed.ts';
+import { bytes, share } from './bytes.ts';
 import { plain } from './plain.ts';
 import type { Style } from './style.ts';
 import { instant, span } from './time.ts';
@@ -11,6 +13,14 @@ export function publishedText(did: string, { head, changed, path }: Published): 
   const place = `${head.epoch === 0 ? '' : `epoch ${String(head.epoch)}, `}sequence ${String(head.seq)}`;
   const until = instant(new Date(head.exp * 1000).toISOString());
   return `${changed ? did : 'nothing changed:'} ${plain(head.version)} on ${head.sub}, ${place}, expires ${until}: ${plain(path)}`;
+}
+
+/** A delta that was asked for: one line. */
+export function deltaText({ from, platform, path, size, fullSize, outcome }: FeedDelta): string {
+  const about = `delta from ${plain(from)} for ${platform}`;
+  const sizes = `${bytes(size)}, ${share(size, fullSize)} of the full bundle`;
+  if (outcome === 'useless') return `no ${about}: it would save nothing (${sizes})`;
+  return `${outcome === 'made' ? 'made' : 'kept'} the ${about}, ${sizes}: ${plain(path)}`;
 }
 
 /** Heads for other keys, which were not renewed: a line each. */

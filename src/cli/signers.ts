@@ -65,23 +65,34 @@ export async function loadSigners(options: SignerOptions, trust?: TrustSet): Pro
     const publicKey = await readPublicKey(publicKeys[index] ?? '', trust);
     signers.push(createExternalSigner({ command, publicKey, mode: signerMode }));
   }
-  for (const path of paths) {
-    const prompt = `Passphrase of ${plain(path)}`;
-    const passphrase = (): Promise<string> => readPassphrase({ file: options.passphraseFile, prompt });
-    signers.push(await loadSigner(path, { passphrase }));
-  }
+  for (const path of paths) signers.push(await loadKey(path, options));
   const [first, ...rest] = signers;
   if (first === undefined) throw new UpdateError('USAGE', 'expected --key or --signer, found neither');
   return [first, ...rest];
 }
 
 /**
+ * Loads a private key; its passphrase is read as the options say.
+ *
+ * @throws UpdateError `SIGNING_FAILED`
+ */
+export async function loadKey(
+  path: string,
+  { passphraseFile }: Pick<SignerOptions, 'passphraseFile'>,
+): Promise<Signer> {
+  const prompt = `Passphrase of ${plain(path)}`;
+  const passphrase = (): Promise<string> => readPassphrase({ file: passphraseFile, prompt });
+  return loadSigner(path, { passphrase });
+}
+
+/**
  * Loads the one signer that the options name.
  *
+ * @param trust - where a `kid` is looked up
  * @throws UpdateError `USAGE` when more than one is named, and what {@link loadSigners} throws
  */
-export async function loadOneSigner(options: SignerOptions): Promise<Signer> {
-  const [signer, ...rest] = await loadSigners(options);
+export async function loadOneSigner(options: SignerOptions, trust?: TrustSet): Promise<Signer> {
+  const [signer, ...rest] = await loadSigners(options, trust);
   if (rest.length > 0) throw new UpdateError('USAGE', 'expected one --key or --signer, found more');
   return signer;
 }

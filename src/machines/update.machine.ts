@@ -33,7 +33,7 @@ const takeFull = {
   },
   target: 'downloading',
   reenter: true,
-  actions: 'takeFull',
+  actions: { type: 'takeFull', params: (args: { event: { error: unknown } }) => ({ error: thrown(args) }) },
 } as const;
 
 /** An `onError` that goes back to the version before. */

@@ -147,9 +147,20 @@ export const updateSetup = setup({
     accept: assign((_, { checked }: { checked: Checked }) =>
       checked.found === 'release' ? { offer: checked.offer, release: checked.release } : {},
     ),
-    takeFull: assign(({ context }) => {
-      const { full, ...offer } = need(context.offer, 'offer');
-      return { offer: { ...offer, source: need(full ?? null, 'full bundle') }, downloaded: null };
+    /** The history says why, since an attempt that ends well has no error. */
+    takeFull: assign(({ context }, { error }: { error: UpdateError }) => {
+      const { full, note, ...offer } = need(context.offer, 'offer');
+      const base = offer.source.kind === 'feed' ? offer.source.base : undefined;
+      const delta = `the delta${base === undefined ? '' : ` from ${base.version}`}`;
+      const why = `${delta} could not be used (${error.code}: ${error.message}); took the full bundle`;
+      return {
+        offer: {
+          ...offer,
+          source: need(full ?? null, 'full bundle'),
+          note: note === undefined ? why : `${note}; ${why}`,
+        },
+        downloaded: null,
+      };
     }),
     endByFinding: assign(({ context }, { checked }: { checked: Checked }) => ({
       ...NO_ATTEMPT,

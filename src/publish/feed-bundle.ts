@@ -10,9 +10,10 @@ import type { TrustSet } from '../bundle/trust.ts';
 import { UpdateError } from '../errors.ts';
 import type { FeedChannel } from '../types.ts';
 import { writeAtomically } from './atomic-write.ts';
-import { FEED_FOLDERS } from './feed-layout.ts';
-import { platformName, verifyBundleFile, type VerifiedBundle } from './inspect.ts';
+import type { FeedBases } from './feed-bases.ts';
+import { bundlePath } from './feed-layout.ts';
 import { sumOf } from './named-bundle.ts';
+import { verifyBundleFile, type VerifiedBundle } from './verify-bundle.ts';
 
 /** A bundle that was found right, and where it goes. Nothing is written yet. */
 export interface ExaminedBundle {
@@ -37,25 +38,19 @@ export interface PlaceOptions {
   readonly channel: FeedChannel;
   readonly trust: TrustSet;
   readonly signal: AbortSignal;
-}
-
-/** Where a bundle lies in a feed, relative to it, with `/`. */
-export function bundlePath({
-  product,
-  version,
-  platform,
-}: Pick<Manifest, 'product' | 'version' | 'platform'>): string {
-  return `${FEED_FOLDERS.bundles}/${product}-${version}-${platformName(platform)}.jws`;
+  /** What deltas are tried on. */
+  readonly bases: FeedBases;
 }
 
 /**
- * Verifies a bundle, and sees that it may go to `bundles/<product>-<version>-<os>-<arch>[-<libc>].jws`.
+ * Verifies a bundle, and sees that it may go to its place in the feed. A delta is applied to its base, whose full bundle must be in
+ * the feed.
  *
- * @throws UpdateError `PUBLISH_REFUSED` for an airgap bundle, and for another release under the same name; every refusal of a
- * bundle that does not verify
+ * @throws UpdateError `PUBLISH_REFUSED` for an airgap bundle, for another release under the same name, and for a delta whose base is
+ * not in the feed; every refusal of a bundle that does not verify
  */
 export async function examineBundle(source: string, options: PlaceOptions): Promise<ExaminedBundle> {
-  const { manifest, digest } = await verifyBundleFile(source, options.trust, { signal: options.signal });
+  const { manifest, digest } = await verifying(source, options);
   if (!manifest.audience.some((audience) => audience === options.channel))
     throw new UpdateError(
       'PUBLISH_REFUSED',
@@ -65,7 +60,7 @@ export async function examineBundle(source: string, options: PlaceOptions): Prom
     throw new UpdateError('PUBLISH_REFUSED', 'expected a product name that can be part of a file name');
   const path = bundlePath(manifest);
   const standing = await standingBundle(join(options.feedDir, path), options);
-  if (standing !== null && standing.digest !== digest)
+  if (standing !== null && !isSameRelease(standing, { manifest, digest }))
     throw new UpdateError(
       'PUBLISH_REFUSED',
       `${path} is published with release digest ${standing.digest}, found ${digest}: give another version`,
@@ -85,28 +80,49 @@ export async function placeBundle(examined: ExaminedBundle, options: PlaceOption
   return { ...examined, ...(await sumOf(there)) };
 }
 
-/** The right bundle that stands there; null when there is none, or one that no client would accept. */
-async function standingBundle(path: string, { trust, signal }: PlaceOptions): Promise<VerifiedBundle | null> {
+async function verifying(path: string, { trust, signal, bases }: PlaceOptions): Promise<VerifiedBundle> {
   try {
-    return await verifyBundleFile(path, trust, { signal });
+    return await verifyBundleFile(path, trust, { signal, base: bases.find });
   } catch (error) {
-    // Exit code 3 is "not trusted": a damaged copy, which is replaced. Anything else is a fault of this run.
-    if (error instanceof UpdateError && (error.code === 'BUNDLE_NOT_FOUND' || error.info.exit === 3))
-      return null;
+    const { code, message } = UpdateError.from(error);
+    if (code !== 'DELTA_BASE_MISSING') throw error;
+    throw new UpdateError('PUBLISH_REFUSED', `${message} in the feed`, { cause: error });
+  }
+}
+
+/** The right bundle that stands there; null when there is none, or one that no client would accept. */
+async function standingBundle(path: string, options: PlaceOptions): Promise<VerifiedBundle | null> {
+  try {
+    return await verifying(path, options);
+  } catch (error) {
+    // Exit code 3 is "not trusted": a damaged copy, which is replaced, as is a delta that fails. Anything else is a fault of this run.
+    const { code, info } = UpdateError.from(error);
+    if (code === 'BUNDLE_NOT_FOUND' || code === 'DELTA_FAILED' || info.exit === 3) return null;
     throw error;
   }
 }
 
+/** Whether both lead to one release, and from one. */
+function isSameRelease(
+  a: Pick<ExaminedBundle, 'manifest' | 'digest'>,
+  b: Pick<ExaminedBundle, 'manifest' | 'digest'>,
+): boolean {
+  return a.digest === b.digest && a.manifest.base?.release_digest === b.manifest.base?.release_digest;
+}
+
 async function copyBundle(
-  { source, digest }: ExaminedBundle,
+  { source, manifest, digest }: ExaminedBundle,
   path: string,
-  { trust, signal }: PlaceOptions,
+  options: PlaceOptions,
 ): Promise<void> {
   await writeAtomically(path, async (file, temporary) => {
-    for await (const chunk of createReadStream(source, { highWaterMark: 1024 * 1024, signal }))
+    for await (const chunk of createReadStream(source, {
+      highWaterMark: 1024 * 1024,
+      signal: options.signal,
+    }))
       await file.writeFile(chunk as Buffer);
-    const copy = await verifyBundleFile(temporary, trust, { signal });
-    if (copy.digest !== digest)
+    const copy = await verifying(temporary, options);
+    if (!isSameRelease(copy, { manifest, digest }))
       throw new UpdateError(
         'BUNDLE_CHANGED',
         `expected release digest ${digest}, found ${copy.digest} after copying`,

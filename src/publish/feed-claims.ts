@@ -28,8 +28,9 @@ export interface ClaimOptions {
  *
  * @param previous - the newest head that was published, null for the first
  * @param bundles - the bundles of the release
- * @throws UpdateError `PUBLISH_REFUSED` for mixed versions, two bundles for one platform, a version or floor that goes
- * backwards, the same version with another release digest, a version that its own head would forbid
+ * @throws UpdateError `PUBLISH_REFUSED` for mixed versions, two bundles for one platform and base, a delta without the full bundle of
+ * its release, a version or floor that goes backwards, the same version with another release digest, a version that its own head
+ * would forbid
  */
 export function requirePublishable(
   previous: Head | null,
@@ -38,6 +39,7 @@ export function requirePublishable(
 ): void {
   const { version } = single(bundles);
   refuseDuplicates(bundles);
+  refuseLoneDeltas(bundles, previous?.version === version ? previous.targets : []);
   const targets = bundles.map(({ manifest, digest }) => ({ ...manifest.platform, release_digest: digest }));
   requireSuccessor(previous, version, targets);
   refuseOwnRules(version, floorAfter(previous, options), blockedAfter(previous, options), previous);
@@ -96,13 +98,15 @@ export function nextBody(
 /**
  * Sees that bundles may be steps on the way to a release.
  *
- * @throws UpdateError `PUBLISH_REFUSED` for a step that is not older than the release, and for two bundles for one platform
+ * @throws UpdateError `PUBLISH_REFUSED` for a step that is not older than the release, for two bundles for one platform and base, and
+ * for a delta without the full bundle of its release
  */
 export function requireSteps(version: string, bundles: readonly ExaminedBundle[]): void {
   for (const [step, those] of Map.groupBy(bundles, ({ manifest }) => manifest.version)) {
     if (!semver.lt(step, version))
       throw refused(`expected steps that are older than ${version}, found ${step}`);
     refuseDuplicates(those);
+    refuseLoneDeltas(those, []);
   }
 }
 
@@ -175,16 +179,45 @@ function single(bundles: readonly ExaminedBundle[]): Manifest {
   return first.manifest;
 }
 
-function targetOf({ manifest, digest, path, size, sha256 }: PlacedBundle): HeadTarget {
-  return { ...manifest.platform, release_digest: digest, bundles: [{ path, size, sha256 }] };
+/** What a head says of one bundle. */
+export function targetOf({ manifest, digest, path, size, sha256 }: PlacedBundle): HeadTarget {
+  const base = manifest.base?.release_digest;
+  const bundle = { path, size, sha256, ...(base === undefined ? {} : { base }) };
+  return { ...manifest.platform, release_digest: digest, bundles: [bundle] };
+}
+
+/** `linux-x64`, or `linux-x64 from 1.0.0`. */
+function wayOf({ platform, base }: Manifest): string {
+  return `${platformName(platform)}${base === undefined ? '' : ` from ${base.version}`}`;
 }
 
 function refuseDuplicates(bundles: readonly ExaminedBundle[]): void {
   const seen = new Set<string>();
   for (const { manifest } of bundles) {
-    const name = platformName(manifest.platform);
-    if (seen.has(name)) throw refused(`expected one bundle a platform, found two for ${name}`);
+    const name = wayOf(manifest);
+    if (seen.has(name)) throw refused(`expected one bundle a platform and base, found two for ${name}`);
     seen.add(name);
+  }
+}
+
+/**
+ * Sees that each delta stands beside the full bundle of its release: given with it, or published before.
+ *
+ * @throws UpdateError `PUBLISH_REFUSED`
+ */
+export function refuseLoneDeltas(bundles: readonly ExaminedBundle[], published: readonly HeadTarget[]): void {
+  const digests = new Map(published.map((target) => [platformName(target), target.release_digest]));
+  for (const { manifest, digest } of bundles)
+    if (manifest.base === undefined) digests.set(platformName(manifest.platform), digest);
+  for (const { manifest, digest } of bundles) {
+    const full = digests.get(platformName(manifest.platform));
+    if (full === digest) continue;
+    const what = `the delta to ${manifest.version} for ${wayOf(manifest)}`;
+    throw refused(
+      full === undefined
+        ? `expected the full bundle of ${manifest.version} beside ${what}, found none`
+        : `expected ${what} to lead to release digest ${full}, found ${digest}`,
+    );
   }
 }
 

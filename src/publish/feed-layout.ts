@@ -4,12 +4,15 @@
  * <channel>.jws                    the head that clients read, signed by the newest key
  * by-key/<kid>/<channel>.jws       the head for clients that know only an older key
  * bundles/<product>-<version>-<platform>.jws
+ * bundles/<product>-<version>-<platform>-from-<base version>.jws    a delta
  * archive/edge-<epoch>-<seq>.jws   every edge head, for promotion
  * ```
  */
 import { join } from 'node:path';
 import type { Head } from '../bundle/head.ts';
-import type { FeedChannel } from '../types.ts';
+import type { Manifest } from '../bundle/manifest.ts';
+import type { FeedChannel, Platform } from '../types.ts';
+import { platformName } from './inspect.ts';
 
 /** The channels that a feed may have. */
 export const FEED_CHANNELS = ['edge', 'stable'] as const satisfies readonly FeedChannel[];
@@ -31,6 +34,19 @@ export function comparePlaces(a: Place, b: Place): number {
 /** A place for people: `epoch 0, sequence 3`. */
 export function placeText({ epoch, seq }: Place): string {
   return `epoch ${String(epoch)}, sequence ${String(seq)}`;
+}
+
+/** What decides where a bundle lies. */
+export interface BundlePlace extends Pick<Manifest, 'product' | 'version'> {
+  readonly platform: Platform;
+  /** For a delta. */
+  readonly base?: { readonly version: string } | undefined;
+}
+
+/** Where a bundle lies in a feed, relative to it, with `/`. */
+export function bundlePath({ product, version, platform, base }: BundlePlace): string {
+  const from = base === undefined ? '' : `-from-${base.version}`;
+  return `${FEED_FOLDERS.bundles}/${product}-${version}-${platformName(platform)}${from}.jws`;
 }
 
 /** The path of a channel's head. */

@@ -65,9 +65,18 @@ export function rolloutOf(
   return { start: wish.start ?? before?.start ?? Math.floor(now / 1000), duration, percent };
 }
 
-/** The targets of all, the later ones where two name a platform; sorted, so that order never matters. */
+/**
+ * The targets of all, sorted, so that order never matters. Where two name a platform: of one release, the bundles of both, the later
+ * ones where they are from one base; of two releases, the later target.
+ */
 export function mergeTargets(...lists: readonly (readonly HeadTarget[])[]): HeadTarget[] {
-  const byName = new Map(lists.flat().map((target) => [platformName(target), normal(target)]));
+  const byName = new Map<string, HeadTarget>();
+  for (const target of lists.flat()) {
+    const name = platformName(target);
+    const before = byName.get(name);
+    const same = before?.release_digest === target.release_digest ? before.bundles : [];
+    byName.set(name, normal(target, [...same, ...target.bundles]));
+  }
   return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, target]) => target);
 }
 
@@ -76,7 +85,21 @@ export function sortedVersions(versions: readonly string[]): string[] {
   return [...new Set(versions)].sort(semver.compare);
 }
 
-/** One order of members, so that equal targets are equal as text. */
-function normal({ os, arch, libc, release_digest, bundles }: HeadTarget): HeadTarget {
-  return { os, arch, ...(libc === undefined ? {} : { libc }), release_digest, bundles };
+/** One order of members, the full bundle first, so that equal targets are equal as text. */
+function normal(
+  { os, arch, libc, release_digest }: HeadTarget,
+  bundles: readonly HeadTarget['bundles'][number][],
+): HeadTarget {
+  const byBase = new Map(bundles.map((bundle) => [bundle.base ?? '', bundle]));
+  return {
+    os,
+    arch,
+    ...(libc === undefined ? {} : { libc }),
+    release_digest,
+    bundles: [...byBase].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, bundle]) => ordered(bundle)),
+  };
+}
+
+function ordered({ path, size, sha256, base }: HeadTarget['bundles'][number]): HeadTarget['bundles'][number] {
+  return { path, size, sha256, ...(base === undefined ? {} : { base }) };
 }

@@ -4,6 +4,7 @@ import { chooseKey, JWS_TYPES } from '../bundle/jws.ts';
 import type { TrustSet } from '../bundle/trust.ts';
 import { UpdateError } from '../errors.ts';
 import type { FeedChannel } from '../types.ts';
+import type { FeedDelta } from './feed-deltas.ts';
 import type { ChannelHeads } from './feed-heads.ts';
 import { placeText } from './feed-layout.ts';
 import type { Signer } from './signer.ts';
@@ -56,6 +57,12 @@ export interface Published {
   readonly path: string;
   /** Heads for other keys that are still good and were not renewed. */
   readonly left: readonly LeftHead[];
+}
+
+/** What the feed says now of a release that was published or promoted. */
+export interface PublishedRelease extends Published {
+  /** The deltas that were asked for. */
+  readonly deltas: readonly FeedDelta[];
 }
 
 /** Sees that clients accept heads of these signers, each once. */

@@ -12,7 +12,7 @@ Written by \`core feed …\` alone. Do not edit, rename or remove files by hand.
 |---|---|---|
 | \`edge.jws\`, \`stable.jws\` | the channel's head: names the newest release | never, or revalidate |
 | \`by-key/<kid>/<channel>.jws\` | the head for programs that know only this key | never, or revalidate |
-| \`bundles/*.jws\` | signed releases, one a platform; never changed | for ever |
+| \`bundles/*.jws\` | signed releases, one a platform, and deltas to them; never changed | for ever |
 | \`archive/edge-*.jws\` | every edge head; \`core feed promote\` needs them | for ever |
 
 Heads expire. Put their end off with \`core feed refresh\`, and check the feed with \`core feed verify\`.

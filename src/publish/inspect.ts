@@ -1,10 +1,8 @@
-import { headerPart, verifyBundleSignature } from '../bundle/bundle-signature.ts';
-import { readManifest, readManifestUnchecked, unpackBundle } from '../bundle/bundle-reader.ts';
+import { headerPart } from '../bundle/bundle-signature.ts';
+import { readManifestUnchecked } from '../bundle/bundle-reader.ts';
 import { parseJwsHeader, type JwsHeader } from '../bundle/jws.ts';
 import { releaseDigest, type Manifest } from '../bundle/manifest.ts';
 import { blockCount, BLOCK_BYTES, readBlock } from '../bundle/payload.ts';
-import type { TrustSet } from '../bundle/trust.ts';
-import type { UnpackSink } from '../bundle/unpack-file.ts';
 import { UpdateError } from '../errors.ts';
 import type { Platform } from '../types.ts';
 import { openFile } from './file-access.ts';
@@ -16,28 +14,13 @@ export interface InspectedBundle {
   readonly header: JwsHeader;
   readonly manifest: Manifest;
   readonly digest: string;
-  /** Bytes of the file, of its archive, and of all its files unpacked. */
-  readonly sizes: { readonly file: number; readonly archive: number; readonly unpacked: number };
-}
-
-/** A bundle that is right in every respect that a file alone can show. */
-export interface VerifiedBundle {
-  readonly verified: true;
-  readonly manifest: Manifest;
-  readonly kid: string;
-  /** Release digest. */
-  readonly digest: string;
-  /** Bytes of the file. */
-  readonly size: number;
-}
-
-/** Limits of a verification. */
-export interface VerifyBundleOptions {
-  /** The bundle must be for this platform. */
-  readonly platform?: Platform | undefined;
-  /** Judge the key's `not_after` at this instant (ms since 1970), not at the manifest's `created_at` alone. */
-  readonly now?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
+  /** Bytes of the file, of its archive, of all its files as they are stored, and of all its files unpacked. */
+  readonly sizes: {
+    readonly file: number;
+    readonly archive: number;
+    readonly stored: number;
+    readonly unpacked: number;
+  };
 }
 
 /**
@@ -68,68 +51,13 @@ export async function inspectBundle(path: string): Promise<InspectedBundle> {
     sizes: {
       file: file.size,
       archive: Math.floor((length * 3) / 4),
+      stored: manifest.files.reduce((sum, { stored_size: stored }) => sum + stored, 0),
       unpacked: manifest.files.reduce((sum, { size }) => sum + size, 0),
     },
   };
-}
-
-/**
- * Verifies a bundle whole, as an updater would, and throws the unpacked files away.
- *
- * @param trust - whose keys and product it must be of
- * @throws UpdateError every refusal of `verifyBundleSignature`, `readManifest` and `unpackBundle`; `WRONG_PRODUCT`,
- * `WRONG_PLATFORM`, `BUNDLE_NOT_FOUND`
- * @example
- * const { manifest, kid } = await verifyBundleFile('release.jws', await readTrustFile('keys/trust.json'));
- */
-export async function verifyBundleFile(
-  path: string,
-  trust: TrustSet,
-  options: VerifyBundleOptions = {},
-): Promise<VerifiedBundle> {
-  const signal = options.signal ?? new AbortController().signal;
-  await using file = await openFile(path);
-  const signed = await verifyBundleSignature(
-    file,
-    trust,
-    signal,
-    options.now === undefined ? {} : { now: options.now },
-  );
-  const manifest = await readManifest(file, signed, signal);
-  if (manifest.product !== trust.product)
-    throw new UpdateError(
-      'WRONG_PRODUCT',
-      `expected ${trust.product}, found ${JSON.stringify(manifest.product)}`,
-    );
-  if (options.platform !== undefined) checkPlatform(manifest.platform, options.platform);
-  await unpackBundle(file, signed, manifest, nowhere, signal);
-  return {
-    verified: true,
-    manifest,
-    kid: signed.kid,
-    digest: releaseDigest(manifest.files),
-    size: signed.size,
-  };
-}
-
-function checkPlatform(found: Platform, expected: Platform): void {
-  const fits =
-    found.os === expected.os &&
-    found.arch === expected.arch &&
-    (found.libc === undefined || found.libc === expected.libc);
-  if (!fits)
-    throw new UpdateError(
-      'WRONG_PLATFORM',
-      `expected ${platformName(expected)}, found ${platformName(found)}`,
-    );
 }
 
 /** A platform for people and for file names: `linux-x64`, `linux-x64-musl`. */
 export function platformName({ os, arch, libc }: Platform): string {
   return [os, arch, ...(libc === undefined ? [] : [libc])].join('-');
 }
-
-/** Takes every file and keeps none. */
-const nowhere: UnpackSink = {
-  open: () => Promise.resolve({ write: () => Promise.resolve(), close: () => Promise.resolve() }),
-};

@@ -5,17 +5,20 @@
  * exception says so, signed and dated.
  */
 import semver from 'semver';
-import type { Head } from '../bundle/head.ts';
+import type { Head, HeadTarget } from '../bundle/head.ts';
 import type { HeadDocument } from '../bundle/head-document.ts';
 import { UpdateError } from '../errors.ts';
 import { bakeLeft, firstToName } from './bake-heads.ts';
 import { readArchive } from './edge-archive.ts';
-import { refuseOwnRules, requireSuccessor, some } from './feed-claims.ts';
+import { openFeedBases, type FeedBases } from './feed-bases.ts';
+import { examineBundle, placeBundle, type ExaminedBundle } from './feed-bundle.ts';
+import { refuseLoneDeltas, refuseOwnRules, requireSuccessor, some, targetOf } from './feed-claims.ts';
+import { makeFeedDeltas, type DeltaWish, type FeedDelta } from './feed-deltas.ts';
 import { readChannel } from './feed-heads.ts';
-import { rolloutOf, sortedVersions, type HeadBody, type RolloutWish } from './head-body.ts';
-import type { HeadOptions, Published } from './head-options.ts';
+import { mergeTargets, rolloutOf, sortedVersions, type HeadBody, type RolloutWish } from './head-body.ts';
+import type { HeadOptions, PublishedRelease } from './head-options.ts';
 import { writeHead } from './head-writer.ts';
-import { checkNamedBundle, namedBundles } from './named-bundle.ts';
+import { checkNamedBundle, namedBundles, type NamedBundle } from './named-bundle.ts';
 
 /** What is promoted, and how. The signers are those of stable. */
 export interface PromoteOptions extends Omit<HeadOptions, 'channel'> {
@@ -27,17 +30,21 @@ export interface PromoteOptions extends Omit<HeadOptions, 'channel'> {
   readonly minVersion?: string | undefined;
   /** How the release reaches a fleet. Unless told, what the stable head before said of the same version. */
   readonly rollout?: RolloutWish | undefined;
+  /** Delta bundles to the release: hosts on stable come from other releases than those on edge. The bake is by release digest. */
+  readonly deltas?: readonly string[] | undefined;
+  /** Deltas to make and to name beside those given. */
+  readonly makeDeltas?: DeltaWish | undefined;
 }
 
 /** What the feed says now, and since when the release was on edge. */
-export interface Promoted extends Published {
+export interface Promoted extends PublishedRelease {
   /** ms since 1970. */
   readonly bakedSince: number;
 }
 
 /**
  * Takes a release that baked on edge to stable. Its targets, with the deltas that were added since, and its steps are those of
- * edge; versions that edge blocks are blocked on stable too. Safe to run again: changes nothing when stable says all of it.
+ * edge; more deltas may be named on stable alone. Versions that edge blocks are blocked on stable too. Safe to run again: changes nothing when stable says all of it.
  *
  * @throws UpdateError `PUBLISH_REFUSED` before the seven days are over, with the time left; when edge names no such release, and
  * when stable would not be right afterwards; what {@link writeHead} throws, and every refusal of a bundle that does not verify
@@ -46,15 +53,16 @@ export interface Promoted extends Published {
  */
 export async function promoteRelease(options: PromoteOptions): Promise<Promoted> {
   const now = options.now ?? Date.now();
+  await using bases = openFeedBases(options.feedDir, options.trust, options.signal);
   let bakedSince = now;
+  let deltas: readonly FeedDelta[] = [];
   const published = await writeHead({ ...options, channel: 'stable', now }, async ({ newest, byKid }) => {
     const stable = newest?.head ?? null;
     const { edge, archive } = await readEdge(options, now);
     const source = sourceOf(edge, archive, options.version);
     const common = commonBody(source.head, edge.head, stable, options, now);
     for (const release of [common, ...(common.steps ?? [])])
-      for (const bundle of namedBundles(release))
-        await checkNamedBundle(options.feedDir, bundle, 'stable', options);
+      for (const bundle of namedBundles(release)) await requireRight(bundle, bases, options);
 
     const firsts = firstToName(archive, common);
     const bakeFor = (rank: number): HeadDocument => {
@@ -66,13 +74,26 @@ export async function promoteRelease(options: PromoteOptions): Promise<Promoted>
     const left = Math.max(...ranks.map((rank) => bakeLeft(bakeFor(rank), now)));
     bakedSince = bakeFor(0).head.iat * 1000;
     if (left > 0 && options.security === undefined) throw tooEarly(common.version, left, now);
+
+    const more = await moreDeltas(common, stable?.version ?? null, bases, options);
+    deltas = more.deltas;
     return (kid, rank) => ({
       ...common,
+      targets: mergeTargets(common.targets, more.targets),
       bake: Buffer.from(bakeFor(rank).bytes).toString('latin1'),
       security: securityOf(options.security, common.version, byKid.get(kid)?.head ?? stable, now),
     });
   });
-  return { ...published, bakedSince };
+  return { ...published, bakedSince, deltas };
+}
+
+async function requireRight(bundle: NamedBundle, bases: FeedBases, options: PromoteOptions): Promise<void> {
+  try {
+    await checkNamedBundle(options.feedDir, bundle, 'stable', { ...options, bases });
+  } catch (error) {
+    // A delta was applied when it was published; that its base has left the feed since says nothing against it.
+    if (UpdateError.from(error).code !== 'DELTA_BASE_MISSING') throw error;
+  }
 }
 
 /** The edge head that is live, and all that were, it included. */
@@ -119,10 +140,37 @@ function commonBody(
     version,
     min_version: floor,
     blocked: some(blocked),
-    targets,
+    // Deltas that stable has already are not lost when it is run again.
+    targets: mergeTargets(same?.targets ?? [], targets),
     steps,
     rollout: rolloutOf(rollout, same?.rollout, now),
   };
+}
+
+/** The deltas that are named on stable beside those of edge. */
+async function moreDeltas(
+  release: HeadBody,
+  previous: string | null,
+  bases: FeedBases,
+  options: PromoteOptions,
+): Promise<{ deltas: readonly FeedDelta[]; targets: readonly HeadTarget[] }> {
+  const signal = options.signal ?? new AbortController().signal;
+  const place = { ...options, channel: 'stable', signal, bases } as const;
+  const examined: ExaminedBundle[] = [];
+  for (const path of options.deltas ?? []) {
+    const bundle = await examineBundle(path, place);
+    const { version, base } = bundle.manifest;
+    if (version !== release.version || base === undefined)
+      throw refused(
+        `expected deltas to ${release.version}, found ${base === undefined ? 'a full bundle' : 'a delta'} of ${version}: ${path}`,
+      );
+    examined.push(bundle);
+  }
+  refuseLoneDeltas(examined, release.targets);
+  const given: HeadTarget[] = [];
+  for (const bundle of examined) given.push(targetOf(await placeBundle(bundle, place)));
+  const made = await makeFeedDeltas(options.makeDeltas, { ...place, release, previous });
+  return { deltas: made.deltas, targets: [...given, ...made.targets] };
 }
 
 /** The same exception keeps its date when it is run again. */

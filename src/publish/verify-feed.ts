@@ -7,11 +7,18 @@ import type { TrustSet } from '../bundle/trust.ts';
 import { ERROR_CODES } from '../error-codes.ts';
 import { UpdateError } from '../errors.ts';
 import type { FeedChannel } from '../types.ts';
+import { openFeedBases, type FeedBases } from './feed-bases.ts';
 import { createFindings, type Finding, type Findings } from './feed-findings.ts';
-import { FEED_CHANNELS, FEED_FOLDERS, FEED_README, parseArchiveName, placeText } from './feed-layout.ts';
-import { bundlePath } from './feed-bundle.ts';
-import { verifyBundleFile } from './inspect.ts';
+import {
+  bundlePath,
+  FEED_CHANNELS,
+  FEED_FOLDERS,
+  FEED_README,
+  parseArchiveName,
+  placeText,
+} from './feed-layout.ts';
 import { checkNamedBundle, namedBundles, type NamedBundle } from './named-bundle.ts';
+import { verifyBundleFile } from './verify-bundle.ts';
 import { verifyArchive, verifyChannel, type FoundHead } from './verify-heads.ts';
 
 /** Which feed is checked, and as whom. */
@@ -47,7 +54,7 @@ export interface FeedReport {
 /**
  * Checks a feed: each channel's head and its copies by key (signature, dates, whether they say the same), the bake of stable,
  * every bundle (size, SHA-256, signature, content, release digest, version, platform), the archive, and that nothing is missing
- * or does not belong there. Collects all faults instead of stopping at the first; writes nothing.
+ * or does not belong there. Each delta is applied to its base, where the full bundle of that is in the feed. Collects all faults instead of stopping at the first; writes nothing.
  *
  * @throws UpdateError `FEED_UNREACHABLE` when the folder cannot be read; and the reason of an aborted `signal`
  * @example
@@ -64,8 +71,10 @@ export async function verifyFeed(options: VerifyFeedOptions): Promise<FeedReport
     findings.fault('.', 'expected a head of edge or of stable, found none');
 
   await verifyArchive(heads.get('edge') ?? [], { feedDir, trust, now, findings });
-  const named = await verifyNamedBundles(heads, options, findings);
-  for (const path of files) if (!named.has(path)) await verifyOtherFile(path, { ...options, now }, findings);
+  await using bases = openFeedBases(feedDir, trust, signal);
+  const inside = { ...options, now, bases };
+  const named = await verifyNamedBundles(heads, inside, findings);
+  for (const path of files) if (!named.has(path)) await verifyOtherFile(path, inside, findings);
 
   const faults = findings.all.filter(({ level }) => level === 'fault');
   return {
@@ -74,6 +83,12 @@ export async function verifyFeed(options: VerifyFeedOptions): Promise<FeedReport
     channels: FEED_CHANNELS.flatMap((channel) => reportOf(channel, heads.get(channel) ?? [])),
     findings: findings.all,
   };
+}
+
+interface InsideOptions extends VerifyFeedOptions {
+  readonly now: number;
+  /** What deltas are tried on. */
+  readonly bases: FeedBases;
 }
 
 function reportOf(channel: FeedChannel, heads: readonly FoundHead[]): ChannelReport[] {
@@ -86,7 +101,7 @@ function reportOf(channel: FeedChannel, heads: readonly FoundHead[]): ChannelRep
 /** Checks each bundle that a head names, once; returns their paths. */
 async function verifyNamedBundles(
   heads: ReadonlyMap<FeedChannel, readonly FoundHead[]>,
-  { feedDir, trust, signal }: VerifyFeedOptions,
+  options: InsideOptions,
   findings: Findings,
 ): Promise<ReadonlySet<string>> {
   const seen = new Set<string>();
@@ -97,13 +112,34 @@ async function verifyNamedBundles(
       if (seen.has(claim)) continue;
       seen.add(claim);
       paths.add(named.path);
-      await findings.check(named.path, async () => {
-        await checkNamedBundle(feedDir, named, channel, { trust, signal });
-        findings.ok(named.path, `${named.version}, named on ${channel}`);
-      });
+      await findings.check(named.path, () =>
+        trying(
+          named.path,
+          () => `${named.version}, named on ${channel}`,
+          findings,
+          () => checkNamedBundle(options.feedDir, named, channel, options),
+        ),
+      );
     }
   }
   return paths;
+}
+
+/** A delta whose base is not here is right as far as can be seen: hosts that have the base will see the rest. */
+async function trying(
+  path: string,
+  about: () => string,
+  findings: Findings,
+  step: () => Promise<unknown>,
+): Promise<void> {
+  try {
+    await step();
+    findings.ok(path, about());
+  } catch (error) {
+    const { code, message } = UpdateError.from(error);
+    if (code !== 'DELTA_BASE_MISSING') throw error;
+    findings.warn(path, `${about()}; it was not tried: ${message}`);
+  }
 }
 
 function bundlesOf(head: Head): NamedBundle[] {
@@ -111,11 +147,7 @@ function bundlesOf(head: Head): NamedBundle[] {
 }
 
 /** Checks a file that no live head names. Heads of channels were checked before. */
-async function verifyOtherFile(
-  path: string,
-  options: VerifyFeedOptions & { readonly now: number },
-  findings: Findings,
-): Promise<void> {
+async function verifyOtherFile(path: string, options: InsideOptions, findings: Findings): Promise<void> {
   const segments = path.split('/');
   const name = segments.at(-1) ?? '';
   const isHead = FEED_CHANNELS.some((channel) => name === `${channel}.jws`);
@@ -136,17 +168,26 @@ function isKeyFolder(segments: readonly string[]): boolean {
 /** A bundle of an older release, which stays for clients that are fetching it. */
 async function verifyOldBundle(
   path: string,
-  { feedDir, trust, signal }: VerifyFeedOptions,
+  { feedDir, trust, signal, bases }: InsideOptions,
   findings: Findings,
 ): Promise<void> {
+  let version = '';
+  const about = (): string => `${version}, not named by a head any more`;
   try {
-    const { manifest } = await verifyBundleFile(join(feedDir, path), trust, { signal });
-    if (bundlePath(manifest) !== path)
-      throw new UpdateError(
-        'BUNDLE_NOT_NAMED',
-        `expected ${bundlePath(manifest)} by its manifest, found ${path}`,
-      );
-    findings.ok(path, `${manifest.version}, not named by a head any more`);
+    await trying(path, about, findings, () =>
+      verifyBundleFile(join(feedDir, path), trust, {
+        signal,
+        base: bases.find,
+        judge: ({ manifest }) => {
+          version = manifest.version;
+          if (bundlePath(manifest) !== path)
+            throw new UpdateError(
+              'BUNDLE_NOT_NAMED',
+              `expected ${bundlePath(manifest)} by its manifest, found ${path}`,
+            );
+        },
+      }),
+    );
   } catch (error) {
     if (!isOfOldKey(error)) throw error;
     findings.warn(path, 'no head names it, and its key is not in the trust file any more');
@@ -156,7 +197,7 @@ async function verifyOldBundle(
 async function verifyArchived(
   path: string,
   name: string,
-  { feedDir, trust, now }: VerifyFeedOptions & { readonly now: number },
+  { feedDir, trust, now }: InsideOptions,
   findings: Findings,
 ): Promise<void> {
   const bytes = await readFile(join(feedDir, path));

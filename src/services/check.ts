@@ -1,11 +1,11 @@
 import semver from 'semver';
-import { UpdateError, type ErrorRecord } from '../errors.ts';
+import { UpdateError } from '../errors.ts';
 import type { Checked, Steps } from '../steps.ts';
-import type { Attempt, Release } from '../types.ts';
 import { objection } from './admission.ts';
+import { chooseBundle, type FeedSource } from './choose-bundle.ts';
 import { fetchHead } from './fetch-head.ts';
 import { namedRelease } from './named-release.ts';
-import type { HeldBack, Ports, Refusal } from './ports.ts';
+import type { HeldBack, Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
 import { turnOf } from './turn.ts';
 
@@ -15,11 +15,8 @@ type Needs = Pick<
 >;
 type Policy = Pick<Settings, 'channel' | 'checkIntervalMs' | 'minAgeMs' | 'allowSecurityOverride'>;
 
-const WEEK_MS = 7 * 24 * 3600 * 1000;
-
-/** Until when refused bytes are not fetched again: twice as long after each refusal, a week at most. */
-const heldUntil = ({ at, count }: Refusal, intervalMs: number): number =>
-  at + Math.min(WEEK_MS, intervalMs * 2 ** Math.min(count, 20));
+const sizeText = ({ size, base }: FeedSource): string =>
+  `${String(size)} bytes${base === undefined ? '' : `, a delta from ${base.version}`}`;
 
 /**
  * `checking`: fetches and verifies the channel's head, and decides whether it names something to install here, and whether that is
@@ -48,7 +45,8 @@ export const check =
         const reason = `${head.version}, the newest on ${channel}, ${relation}`;
         return { found: 'nothing', reason, error: null };
       }
-      const { release, bundle, isStep } = namedRelease(head, ports.host, current.version);
+      const named = namedRelease(head, ports.host, current.version);
+      const { release, isStep } = named;
       const error = await objection(ports, release);
       if (error !== null) return { found: 'nothing', reason: error.message, error };
 
@@ -61,11 +59,13 @@ export const check =
           error: { code: 'HELD_BACK', message: held.reason },
         };
 
-      const refused = await refusedBefore(ports, settings, attempt, release, bundle.sha256);
-      if (refused !== null) return { found: 'nothing', reason: refused.message, error: refused };
+      const choice = await chooseBundle(ports, settings, attempt, named);
+      if (choice.refused !== null)
+        return { found: 'nothing', reason: choice.refused.message, error: choice.refused };
+      const { source, full } = choice;
       const { note } = turn;
       const words = [
-        `${release.version} is available on ${channel}, ${String(bundle.size)} bytes; ${current.version} runs`,
+        `${release.version} is available on ${channel}, ${sizeText(source)}; ${current.version} runs`,
         ...(isStep ? [`it is a step on the way to ${head.version}`] : []),
         ...(note === undefined ? [] : [note]),
       ];
@@ -74,9 +74,10 @@ export const check =
         release,
         note: words.join('; '),
         offer: {
-          source: { kind: 'feed', ...bundle },
+          source,
           release,
           channel,
+          ...(full === undefined ? {} : { full }),
           ...(note === undefined ? {} : { note }),
         },
       };
@@ -84,21 +85,3 @@ export const check =
       ports.reporter.report({ kind: 'heldBack', held });
     }
   };
-
-/** Why the same bytes are not fetched again yet; an operator's own check does not wait. */
-async function refusedBefore(
-  { journal, clock }: Needs,
-  { checkIntervalMs }: Policy,
-  { trigger }: Attempt,
-  release: Release,
-  sha256: string,
-): Promise<ErrorRecord | null> {
-  const refusal = await journal.refusal(sha256);
-  if (refusal === null || trigger !== 'schedule') return null;
-  const until = heldUntil(refusal, checkIntervalMs);
-  if (clock.now() >= until) return null;
-  return {
-    code: refusal.code,
-    message: `the bundle of ${release.version} was refused (${refusal.code}); the same bytes are fetched again after ${new Date(until).toISOString()}`,
-  };
-}

@@ -5,10 +5,18 @@ import { UpdateError } from '../errors.ts';
 import type { Release } from '../types.ts';
 import type { Host } from './ports.ts';
 
-/** The release that a head names for this host, and the bundle that brings it. */
+/** A bundle as a head names it. */
+export type HeadBundle = HeadTarget['bundles'][number];
+
+/** A delta as a head names it. */
+export type HeadDelta = HeadBundle & { readonly base: string };
+
+/** The release that a head names for this host, and the bundles that bring it. */
 export interface Named {
   readonly release: Release;
-  readonly bundle: HeadTarget['bundles'][number];
+  /** The whole release. */
+  readonly full: HeadBundle;
+  readonly deltas: readonly HeadDelta[];
   /** True for a release on the way to the newest. */
   readonly isStep: boolean;
 }
@@ -33,15 +41,16 @@ export function namedRelease(
     );
   const { version, targets } = next.release;
   const target = selectTarget({ targets }, platform);
-  const bundle = target?.bundles[0];
-  if (target === undefined || bundle === undefined)
+  const full = target?.bundles.find(({ base }) => base === undefined);
+  if (target === undefined || full === undefined)
     throw new UpdateError(
       'NO_TARGET',
       `${version} on ${head.sub} has no bundle for ${platform.os}/${platform.arch}`,
     );
   return {
     release: { version, digest: target.release_digest },
-    bundle,
+    full,
+    deltas: target.bundles.filter((bundle): bundle is HeadDelta => bundle.base !== undefined),
     isStep: next.kind === 'step',
   };
 }

@@ -9,6 +9,7 @@ const NOT_THE_BYTES = new Set<ErrorCode>([
   'VERSION_BLOCKED',
   'BUNDLE_NOT_NAMED',
   'UPDATER_TOO_OLD',
+  'DELTA_BASE_MISSING',
   // Somebody on this host changed them after they came.
   'BUNDLE_CHANGED',
 ]);

@@ -14,6 +14,7 @@ import { UpdateError } from '../errors.ts';
 import type { Steps } from '../steps.ts';
 import type { Downloaded, Offer, Release, Verified } from '../types.ts';
 import { objection } from './admission.ts';
+import { withBase } from './delta-base.ts';
 import { acceptedHeads, storedHead } from './heads.ts';
 import type { Host, Ports } from './ports.ts';
 import { refusing } from './refusing.ts';
@@ -31,6 +32,19 @@ type Policy = Pick<Settings, 'allowSecurityOverride'>;
 
 const UNPACKED = 'unpacked';
 
+/** What a head says of a bundle. */
+interface NamedBundle {
+  readonly release: Release;
+  /** For a delta: the release digest of its base. */
+  readonly base: string | undefined;
+}
+
+/** What the way that a bundle came by says of it; `named` is null where nothing does. `note` is for the history. */
+interface Way {
+  readonly named: NamedBundle | null;
+  readonly note?: string;
+}
+
 /** This host's time, or the time floor where the clock is behind it: setting a clock back gives no key a second life. */
 const timeHere = async (ports: Needs): Promise<number> =>
   Math.max(ports.clock.now(), timeFloor(ports, await acceptedHeads(ports)).at);
@@ -38,8 +52,6 @@ const timeHere = async (ports: Needs): Promise<number> =>
 /**
  * A bundle from a feed must be for its channel and be the bytes that the head names; a file must be for air-gapped hosts, or be
  * named by a stored head, and then be as right as if it came by the feed: in time, and baked.
- *
- * @returns the release that it must be, null where nothing says so; and what the history must say
  */
 async function requireRightWay(
   ports: Needs,
@@ -47,7 +59,7 @@ async function requireRightWay(
   { source, channel, release }: Offer,
   downloaded: Downloaded,
   signed: SignedBundle,
-): Promise<{ named: Release | null; note?: string }> {
+): Promise<Way> {
   if (source.kind === 'feed') {
     if (channel === null || !signed.audiences.includes(channel))
       throw new UpdateError(
@@ -59,13 +71,13 @@ async function requireRightWay(
         'BUNDLE_CHECKSUM_MISMATCH',
         `expected a bundle with SHA-256 ${source.sha256}, as the head says; found ${downloaded.sha256}`,
       );
-    return { named: release };
+    return { named: release === null ? null : { release, base: source.base?.digest } };
   }
   if (signed.audiences.includes('airgap')) return { named: null };
   requireClock(ports, await acceptedHeads(ports));
   for (const name of ['stable', 'edge'] as const) {
     const head = (await storedHead(ports, name, 'unexpired'))?.head;
-    const named = head === undefined ? null : releaseNamed(head, downloaded.sha256);
+    const named = head === undefined ? null : bundleNamed(head, downloaded.sha256);
     if (head === undefined || named === null) continue;
     const override = await requireBaked(ports, settings, head);
     return { named, ...(override === null ? {} : { note: overrideNote(override) }) };
@@ -76,11 +88,13 @@ async function requireRightWay(
   );
 }
 
-/** The release whose bundle has these bytes: the head's newest, or a step on the way to it. */
-function releaseNamed(head: Head, sha256: string): Release | null {
+/** What the head says of the bundle with these bytes: of its newest release, or of a step on the way to it. */
+function bundleNamed(head: Head, sha256: string): NamedBundle | null {
   for (const { version, targets } of [head, ...(head.steps ?? [])])
-    for (const { release_digest: digest, bundles } of targets)
-      if (bundles.some((bundle) => bundle.sha256 === sha256)) return { version, digest };
+    for (const { release_digest: digest, bundles } of targets) {
+      const bundle = bundles.find((each) => each.sha256 === sha256);
+      if (bundle !== undefined) return { release: { version, digest }, base: bundle.base };
+    }
   return null;
 }
 
@@ -109,19 +123,28 @@ function requireFit(manifest: Manifest, host: Host): void {
     );
 }
 
-function requireNamed(named: Release | null, release: Release): void {
-  if (named === null || (named.version === release.version && named.digest === release.digest)) return;
+function requireNamed(named: NamedBundle | null, release: Release, base: Manifest['base']): void {
+  if (named === null) return;
+  const { version, digest } = named.release;
+  if (version !== release.version || digest !== release.digest)
+    throw new UpdateError(
+      'BUNDLE_NOT_NAMED',
+      `expected release ${version} (${digest.slice(0, 12)}), as the head says; found ${release.version} (${release.digest.slice(0, 12)})`,
+    );
+  if (named.base === base?.release_digest) return;
+  const way = (from: string | undefined): string =>
+    from === undefined ? 'a full bundle' : `a delta from ${from.slice(0, 12)}`;
   throw new UpdateError(
     'BUNDLE_NOT_NAMED',
-    `expected release ${named.version} (${named.digest.slice(0, 12)}), as the head says; found ${release.version} (${release.digest.slice(0, 12)})`,
+    `expected ${way(named.base)}, as the head says; found ${way(base?.release_digest)}`,
   );
 }
 
 /**
  * `verifying`: see the head of this file.
  *
- * @throws UpdateError every code of signature, manifest, archive and admission; `DISK_FULL`; for a stable bundle from a file
- * `CLOCK_BEHIND`, `BAKE_MISSING`, `BAKE_INVALID`, `BAKE_TOO_SHORT`
+ * @throws UpdateError every code of signature, manifest, archive and admission; `DISK_FULL`; for a delta `DELTA_BASE_MISSING` and
+ * `DELTA_FAILED`; for a stable bundle from a file `CLOCK_BEHIND`, `BAKE_MISSING`, `BAKE_INVALID`, `BAKE_TOO_SHORT`
  */
 export const verify =
   (ports: Needs, settings: Policy) =>
@@ -139,7 +162,7 @@ export const verify =
         const manifest = await readManifest(file, signed, signal);
         requireFit(manifest, ports.host);
         const release = { version: manifest.version, digest: releaseDigest(manifest.files) };
-        requireNamed(named, release);
+        requireNamed(named, release, manifest.base);
 
         const current = await ports.store.current();
         if (
@@ -151,9 +174,12 @@ export const verify =
         const reason = await objection(ports, release);
         if (reason !== null) throw new UpdateError(reason.code, reason.message);
 
-        const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
-        await requireSpace(ports.downloads, bytes, `to unpack ${release.version}`);
-        await unpackBundle(file, signed, manifest, await ports.downloads.unpack(UNPACKED), signal);
+        await withBase(ports, manifest, signal, async (base) => {
+          const bytes = manifest.files.reduce((sum, { size }) => sum + size, 0);
+          await requireSpace(ports.downloads, bytes, `to unpack ${release.version}`);
+          const target = await ports.downloads.unpack(UNPACKED);
+          await unpackBundle(file, signed, manifest, target, { signal, ...base });
+        });
         return { release, manifest, kid: signed.kid, unpacked: UNPACKED, ...more };
       } finally {
         await file.close();

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ARCHIVE_ATTACKS } from './cases/archive.ts';
 import { BAKE_ATTACKS } from './cases/bake.ts';
+import { DELTA_ATTACKS } from './cases/delta.ts';
 import { FEED_ATTACKS } from './cases/feed.ts';
 import { jwsAttacksOn } from './cases/jws.ts';
 import { FILE_ATTACKS, OTHER_USER_ATTACKS, START_ATTACKS, TAMPER_ATTACKS } from './cases/local.ts';
@@ -26,6 +27,7 @@ const GROUPS: readonly (readonly [string, string, string, readonly AttackRow[]])
   ['Feed and edge heads', 'feed', 'a hostile feed', FEED_ATTACKS],
   ['Stable channel and bake', 'feed', 'the stable channel', BAKE_ATTACKS],
   ['Payload: manifest, archive, contents', 'archive', 'a rightly signed bundle with', ARCHIVE_ATTACKS],
+  ['Deltas', 'delta', 'a hostile delta', DELTA_ATTACKS],
   ['Keys that a program is built with', 'trust-set', 'a trust set is refused for', TRUST_ATTACKS],
   [
     'This host: what keeps the daemon from starting',

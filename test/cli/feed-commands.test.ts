@@ -1,7 +1,8 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { testKeys } from '../fixtures/keys.ts';
+import { noise } from '../fixtures/noise.ts';
 import { makeRelease, tempFolder } from '../fixtures/release.ts';
 import { DAY, flipByte, HOUR } from '../publish/support/feed-rig.ts';
 import { captured, core, type CliRun } from './support/core.ts';
@@ -65,6 +66,65 @@ describe('core feed promote', () => {
     expect(run1.err).toMatch(/^note: it is a security exception: /);
     expect((await run('promote', EDGE, 7 * DAY)).err).toContain('[JWS_KEY_NOT_ALLOWED]');
   });
+});
+
+describe('core feed publish and promote with deltas', () => {
+  const program = (version: string) => [
+    {
+      path: 'bin/sidecar',
+      source: Buffer.concat([noise(50_000), Buffer.from(version)]),
+      mode: 0o755 as const,
+    },
+  ];
+  const release = async (version: string) => (await makeRelease({ version, files: program(version) })).path;
+
+  it('make them, and tell of each', async () => {
+    const { dir } = await testKeys();
+    const { feed, run } = await rig();
+    const key = ['--bundle-key', join(dir, 'bundle.pem')];
+    await run('publish', EDGE, 0, [await release('1.2.0')]);
+    const made = await run('publish', EDGE, 0, [await release('1.3.0'), '--delta-from', 'previous', ...key]);
+    expect(made).toMatchObject({ exit: 0, err: '' });
+    expect(made.out).toMatch(
+      /\nmade the delta from 1\.2\.0 for [\w-]+, [\d.]+ KiB, [\d.]+ % of the full bundle: bundles\/coresdk-sidecar-1\.3\.0-[\w-]+-from-1\.2\.0\.jws\n$/,
+    );
+    expect((await run('verify', [])).exit).toBe(0);
+    const promoted = await run('promote', STABLE, 7 * DAY, [
+      '--delta-from',
+      '1.2.0',
+      '--delta-from',
+      '1.1.0',
+      ...key,
+    ]);
+    expect(promoted).toMatchObject({ exit: 0, err: '' });
+    expect(promoted.out).toMatch(/^kept the delta from 1\.2\.0 for /m);
+    expect(promoted.out).toMatch(/^no delta from 1\.1\.0 for [\w-]+: it would save nothing \(/m);
+    expect((await readdir(join(feed, 'bundles'))).length).toBe(4);
+  });
+
+  it('take them as files', async () => {
+    const { dir, trustFile } = await testKeys();
+    const { run } = await rig();
+    const [base, full] = [await release('1.2.0'), await release('1.3.0')];
+    const out = join(await tempFolder(), 'delta.jws');
+    const key = ['--key', join(dir, 'bundle.pem'), '--trust', trustFile, '--out', out];
+    expect(await core(['bundle', 'delta', full, '--base', base, ...key])).toMatchObject({ exit: 0 });
+    const lone = await run('publish', EDGE, 0, [full, out]);
+    expect(lone.err).toContain('expected the full bundle of 1.2.0');
+    expect(lone.err).toContain('found none in the feed [PUBLISH_REFUSED]');
+    await run('publish', EDGE, 0, [base]);
+    expect(await run('publish', EDGE, 0, [full])).toMatchObject({ exit: 0 });
+    expect(await run('promote', STABLE, 7 * DAY, [out])).toMatchObject({ exit: 0, err: '' });
+  });
+
+  it.each([[['--delta-from', 'previous']], [['--bundle-key', 'bundle.pem']], [['--delta-from', 'last']]])(
+    'refuse %j',
+    async (more) => {
+      const { bundle, run } = await rig();
+      const refused = await run('publish', EDGE, 0, [bundle, ...more]);
+      expect(refused).toMatchObject({ exit: 2, out: '' });
+    },
+  );
 });
 
 describe('core feed block, rollout and refresh', () => {

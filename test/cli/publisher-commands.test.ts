@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { collectFiles } from '../../src/cli/bundle-files.ts';
 import { testKeys } from '../fixtures/keys.ts';
+import { noise } from '../fixtures/noise.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { makeRelease, tempFolder } from '../fixtures/release.ts';
-import { core, EMBEDDED } from './support/core.ts';
+import { core, EMBEDDED, type CliRun } from './support/core.ts';
 
 /** A release's folder: a program, a library, a text. */
 async function releaseFolder(): Promise<string> {
@@ -241,5 +242,80 @@ describe('core sidecar update --bundle FILE --verify-only', () => {
     await writeFile(good.path, 'no bundle');
     expect(await verify(good.path)).toMatchObject({ exit: 3 });
     expect(await verify(`${good.path}.absent`)).toMatchObject({ exit: 1 });
+  });
+});
+
+describe('core bundle delta', () => {
+  const files = (version: string) => [
+    {
+      path: 'bin/sidecar',
+      source: Buffer.concat([noise(50_000), Buffer.from(version)]),
+      mode: 0o755 as const,
+    },
+    { path: 'LICENSE', source: noise(9_000), mode: 0o644 as const },
+  ];
+  const release = (version: string) => makeRelease({ version, files: files(version) });
+
+  async function made(): Promise<{ base: string; full: string; out: string; run: CliRun }> {
+    const { dir, trustFile } = await testKeys();
+    const base = (await release('1.0.0')).path;
+    const full = (await release('1.1.0')).path;
+    const out = join(await tempFolder(), 'delta.jws');
+    const run = await core([
+      ...['bundle', 'delta', full, '--base', base, '--trust', trustFile],
+      ...['--key', join(dir, 'bundle.pem'), '--out', out],
+    ]);
+    return { base, full, out, run };
+  }
+
+  it('makes a delta, and says what it saves; inspect shows base, encodings and saving', async () => {
+    const { out, run } = await made();
+    expect(run).toMatchObject({ exit: 0, err: '' });
+    expect(run.out).toMatch(
+      /^wrote .*delta\.jws, .* KiB: 1\.1\.0 from 1\.0\.0, release [0-9a-f]{64}, key .*\nthe full bundle has .* KiB: the delta is [\d.]+ % of it\n$/,
+    );
+    const shown = (await core(['bundle', 'inspect', out])).out;
+    expect(shown).toMatch(/^base {8}1\.0\.0, release [0-9a-f]{64}$/m);
+    expect(shown).toMatch(/ bin\/sidecar \(patch of \d+ B\)$/m);
+    expect(shown).toMatch(/ LICENSE \(same\)$/m);
+    expect(shown).toMatch(/^delta {7}carries \d+ B for 57\.6 KiB, 0\.[\d]+ %$/m);
+    const json = JSON.parse((await core(['bundle', 'inspect', out, '--json'])).out) as unknown;
+    expect(json).toMatchObject({ manifest: { base: { version: '1.0.0' } } });
+  });
+
+  it('verify applies it to its base, and refuses it without', async () => {
+    const { trustFile } = await testKeys();
+    const { base, full, out } = await made();
+    const verify = (...more: string[]) => core(['bundle', 'verify', out, '--trust', trustFile, ...more]);
+    expect(await verify('--base', base)).toMatchObject({ exit: 0, err: '' });
+    for (const more of [[], ['--base', full]]) {
+      const refused = await verify(...more);
+      expect(refused).toMatchObject({ exit: 1, out: '' });
+      expect(refused.err).toContain('[DELTA_BASE_MISSING]');
+    }
+  });
+
+  it('says when it saves nothing', async () => {
+    const { dir, trustFile } = await testKeys();
+    const out = join(await tempFolder(), 'delta.jws');
+    const [base, full] = [await makeRelease({ version: '1.0.0' }), await makeRelease({ version: '1.1.0' })];
+    const run = await core([
+      ...['bundle', 'delta', full.path, '--base', base.path, '--trust', trustFile],
+      ...['--key', join(dir, 'bundle.pem'), '--out', out],
+    ]);
+    expect(run).toMatchObject({ exit: 0, err: 'note: it saves nothing: hosts take the full bundle\n' });
+  });
+
+  it('create --base makes the same from files, and needs --trust', async () => {
+    const { trustFile } = await testKeys();
+    const { args, out } = await createArgs('1.1.0', 'stable,edge', 'bundle.pem');
+    const { path: base } = await makeRelease({ version: '1.0.0' });
+    const bare = await core([...args, '--base', base]);
+    expect(bare.exit).toBe(2);
+    expect(bare.err).toContain('expected --trust with --base');
+    const run = await core([...args, '--base', base, '--trust', trustFile]);
+    expect(run).toMatchObject({ exit: 0, err: '' });
+    expect(run.out).toContain(': 1.1.0 from 1.0.0, release ');
+    expect((await core(['bundle', 'verify', out, '--trust', trustFile, '--base', base])).exit).toBe(0);
   });
 });

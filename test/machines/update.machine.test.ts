@@ -72,6 +72,12 @@ interface Case {
   readonly asks?: readonly [Parameters<Harness['inputs']>[0], unknown];
 }
 
+/** What is left of the offer of a delta; the history will say why. */
+const withoutDelta = (code: string) => ({
+  ...OFFER,
+  note: `the delta from 1.0.0 could not be used (${code}: it went wrong); took the full bundle`,
+});
+
 const at = (state: StateName) => () => harness().reach(state);
 
 const CASES: readonly Case[] = [
@@ -278,8 +284,8 @@ const CASES: readonly Case[] = [
     },
     when: (h) => h.say('download', error('FEED_REFUSED')),
     then: 'downloading',
-    context: { offer: OFFER, downloaded: null },
-    asks: ['download', { attempt: attempt(), offer: OFFER }],
+    context: { offer: withoutDelta('FEED_REFUSED'), downloaded: null },
+    asks: ['download', { attempt: attempt(), offer: withoutDelta('FEED_REFUSED') }],
   },
   {
     transition: 'verifying verify.error 0',
@@ -292,8 +298,8 @@ const CASES: readonly Case[] = [
     },
     when: (h) => h.say('verify', error('DELTA_FAILED')),
     then: 'downloading',
-    context: { offer: OFFER, downloaded: null },
-    asks: ['download', { attempt: attempt(), offer: OFFER }],
+    context: { offer: withoutDelta('DELTA_FAILED'), downloaded: null },
+    asks: ['download', { attempt: attempt(), offer: withoutDelta('DELTA_FAILED') }],
   },
   {
     transition: 'downloading download.error 1',

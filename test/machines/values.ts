@@ -35,7 +35,13 @@ export const NEW = stored('1.1.0', 'b');
 export const PLAN: Plan = { from: OLD, to: NEW };
 export const RELEASE: Release = { version: NEW.version, digest: NEW.digest };
 export const FULL_SOURCE = { kind: 'feed', path: 'bundles/x.jws', size: 10, sha256: digestOf('c') } as const;
-export const DELTA_SOURCE = { kind: 'feed', path: 'bundles/y.jws', size: 2, sha256: digestOf('e') } as const;
+export const DELTA_SOURCE = {
+  kind: 'feed',
+  path: 'bundles/y.jws',
+  size: 2,
+  sha256: digestOf('e'),
+  base: { version: OLD.version, digest: OLD.digest },
+} as const;
 export const OFFER: Offer = {
   source: FULL_SOURCE,
   release: RELEASE,

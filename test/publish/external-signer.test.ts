@@ -7,7 +7,7 @@ import { UpdateError } from '../../src/errors.ts';
 import { createBundle } from '../../src/publish/bundle-writer.ts';
 import { createExternalSigner, type ExternalSignerOptions } from '../../src/publish/external-signer.ts';
 import { publishToFeed } from '../../src/publish/feed.ts';
-import { verifyBundleFile } from '../../src/publish/inspect.ts';
+import { verifyBundleFile } from '../../src/publish/verify-bundle.ts';
 import { KEY_PURPOSES, type KeyPurpose } from '../../src/publish/keys.ts';
 import { startCommand } from '../../src/publish/signer-command.ts';
 import { makeSigner, type Signer } from '../../src/publish/signer.ts';

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { compareHeads, verifyHead } from '../../src/bundle/head-document.ts';
 import type { Head } from '../../src/bundle/head.ts';
 import { publishToFeed } from '../../src/publish/feed.ts';
-import { verifyBundleFile } from '../../src/publish/inspect.ts';
+import { verifyBundleFile } from '../../src/publish/verify-bundle.ts';
 import { loadSignerFor } from '../../src/publish/signer.ts';
 import type { FeedChannel } from '../../src/types.ts';
 import { newTestKeys, PRODUCT, testKeys } from '../fixtures/keys.ts';

@@ -37,6 +37,7 @@ describe('checkNamedBundle', () => {
     ['processor', 'WRONG_PLATFORM', 'for linux-arm64', () => ({ platform: { ...LINUX, arch: 'arm64' } })],
     ['C library', 'WRONG_PLATFORM', 'for linux-x64-musl', () => ({ platform: { ...LINUX, libc: 'musl' } })],
     ['audience', 'WRONG_AUDIENCE', 'found one for airgap', () => airgap],
+    ['base', 'BUNDLE_NOT_NAMED', 'expected a delta from 00', () => ({ base: '0'.repeat(64) })],
     ['path', 'BUNDLE_NOT_FOUND', 'absent.jws', () => ({ path: 'absent.jws' })],
   ])('refuses another %s, with %s', async (_, code, message, change) => {
     const named = { ...feed, ...change() };

@@ -14,7 +14,7 @@ import type { TrustSet } from '../../src/bundle/trust.ts';
 import { createBundle } from '../../src/publish/bundle-writer.ts';
 import { createExternalSigner, type SignerMode } from '../../src/publish/external-signer.ts';
 import { publishToFeed } from '../../src/publish/feed.ts';
-import { verifyBundleFile } from '../../src/publish/inspect.ts';
+import { verifyBundleFile } from '../../src/publish/verify-bundle.ts';
 import { generateKeys } from '../../src/publish/keys.ts';
 import { readPublicKey } from '../../src/publish/public-key.ts';
 import { PRODUCT } from '../fixtures/keys.ts';

@@ -150,6 +150,80 @@ describe('check', () => {
     });
   });
 
+  describe('of several bundles', () => {
+    const FULL = { path: 'bundles/x.jws', size: 1000, sha256: SHA };
+    const source = ({ path, size, sha256 }: typeof FULL) => ({ kind: 'feed', path, size, sha256 });
+    const deltaFrom = (digest: string, size: number, letter: string) => ({
+      path: `bundles/${letter}.jws`,
+      size,
+      sha256: digestOf(letter),
+      base: digest,
+    });
+    /** Serves a head with the full bundle and these deltas, in an unhelpful order. */
+    const offer = (...deltas: ReturnType<typeof deltaFrom>[]) =>
+      serve(rig, {
+        version: '1.3.0',
+        targets: [target({ bundles: [...deltas, FULL] })],
+        exp: NOW / 1000 + 14 * 24 * 3600,
+      });
+    const digest = (version: string): string => rig.store.versions.get(version)!.digest;
+
+    it('takes the smallest whose base is here, with the full one for when it cannot be used', async () => {
+      install(rig, '0.9.5');
+      await offer(
+        deltaFrom(digestOf('9'), 1, 'c'),
+        deltaFrom(digest('1.0.0'), 30, 'd'),
+        deltaFrom(digest('0.9.5'), 20, 'e'),
+      );
+      expect(await look()).toMatchObject({
+        note: '1.3.0 is available on stable, 20 bytes, a delta from 0.9.5; 1.0.0 runs',
+        offer: {
+          source: {
+            kind: 'feed',
+            path: 'bundles/e.jws',
+            size: 20,
+            sha256: digestOf('e'),
+            base: { version: '0.9.5', digest: digest('0.9.5') },
+          },
+          full: source(FULL),
+        },
+      });
+    });
+
+    it.each([
+      ['there is none of its base', () => deltaFrom(digestOf('9'), 1, 'c')],
+      ['it is not smaller', () => deltaFrom(digest('1.0.0'), 1000, 'c')],
+    ])('takes the full one when %s', async (_, delta) => {
+      await offer(delta());
+      const found = await look();
+      expect(found).toMatchObject({ offer: { source: source(FULL) } });
+      expect(found).not.toHaveProperty('offer.full');
+      expect(found).not.toHaveProperty('offer.source.base');
+    });
+
+    it('does not take a delta whose bytes were refused, not for an operator either, but after a while', async () => {
+      install(rig, '0.9.5');
+      await offer(deltaFrom(digest('1.0.0'), 30, 'd'), deltaFrom(digest('0.9.5'), 20, 'e'));
+      await rig.journal.refuse(digestOf('e'), 'DELTA_FAILED');
+      for (const trigger of ['schedule', 'update'] as const)
+        expect(await look({ trigger })).toMatchObject({ offer: { source: { path: 'bundles/d.jws' } } });
+      await rig.journal.refuse(digestOf('d'), 'DELTA_FAILED');
+      expect(await look()).toMatchObject({ offer: { source: source(FULL) } });
+      await rig.clock.advance(2 * SETTINGS.checkIntervalMs);
+      expect(await look()).toMatchObject({ offer: { source: { path: 'bundles/e.jws' } } });
+    });
+
+    it('takes a delta while the bytes of the full bundle wait, however large, and not the full one behind it', async () => {
+      await offer(deltaFrom(digest('1.0.0'), 2000, 'd'));
+      await rig.journal.refuse(SHA, 'JWS_SIGNATURE_INVALID');
+      const found = await look();
+      expect(found).toMatchObject({ offer: { source: { path: 'bundles/d.jws' } } });
+      expect(found).not.toHaveProperty('offer.full');
+      await rig.journal.refuse(digestOf('d'), 'DELTA_FAILED');
+      expect(await look()).toMatchObject({ found: 'nothing', error: { code: 'JWS_SIGNATURE_INVALID' } });
+    });
+  });
+
   it.each([
     ['HEAD_EXPIRED', { iat: NOW / 1000 - 20, nbf: NOW / 1000 - 20, exp: NOW / 1000 - 10 }],
     ['HEAD_FROM_FUTURE', { iat: NOW / 1000 + 999, nbf: NOW / 1000 + 999, exp: NOW / 1000 + 9999 }],

@@ -6,6 +6,8 @@ import { verify } from '../../src/services/verify.ts';
 import { UpdateError } from '../../src/errors.ts';
 import type { Downloaded, FeedChannel, Offer, Platform, Verified } from '../../src/types.ts';
 import { archive, forge, manifestOf, membersOf, packed, type Packed } from '../fixtures/forge.ts';
+import { testKeys } from '../fixtures/keys.ts';
+import { noise } from '../fixtures/noise.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { makeRelease } from '../fixtures/release.ts';
 import { attempt, digestOf } from '../machines/values.ts';
@@ -421,6 +423,149 @@ describe('what is done with refused bytes', () => {
     rig.journal.refuse = () => Promise.reject(new UpdateError('JOURNAL_WRITE_FAILED', 'read-only'));
     expect(await refusal(judge(rig, flipped(right, 2000)))).toBe('JWS_SIGNATURE_INVALID');
     expect(rig.reporter.warnings()).toEqual([{ code: 'JOURNAL_WRITE_FAILED', message: 'read-only' }]);
+  });
+});
+
+describe('a delta', () => {
+  const fileOf = (version: string, text: string) => ({
+    path: 'bin/sidecar',
+    source: Buffer.from(`${noise(40_000).toString('latin1')}${text}${version}`),
+    mode: 0o755 as const,
+  });
+  interface DeltaBundle extends Bundle {
+    readonly base: string;
+  }
+  let old: Bundle;
+  let delta: DeltaBundle;
+  let local: DeltaBundle;
+  let deltaFrom: (base: string, change?: Partial<Parameters<typeof makeRelease>[0]>) => Promise<Bundle>;
+  beforeAll(async () => {
+    const { trust } = await testKeys();
+    const from = await makeRelease({ version: '1.0.1', platform: LINUX, files: [fileOf('1.0.1', 'x')] });
+    old = { bytes: await readFile(from.path), version: '1.0.1', digest: from.digest };
+    deltaFrom = (path, change = {}) =>
+      bundle({ files: [fileOf('1.1.0', 'x')], base: { bundle: path, trust }, ...change });
+    delta = { ...(await deltaFrom(from.path)), base: from.digest };
+    local = { ...(await deltaFrom(from.path, { audience: 'airgap' })), base: from.digest };
+  });
+  /** Installs the base beside what runs: it need not be current. */
+  beforeEach(async () => {
+    const { manifest } = await judge(rig, old);
+    await rig.store.stage('unpacked', manifest, old.digest, NEVER);
+  });
+  const byDelta = (it: Bundle, digest = old.digest): Offer => ({
+    ...offered(it),
+    source: {
+      ...(offered(it).source as Extract<Offer['source'], { kind: 'feed' }>),
+      base: { version: '1.0.1', digest },
+    },
+  });
+  const damageBase = (): void => {
+    rig.store.versions.get('1.0.1')!.files.get('bin/sidecar')!.bytes = Buffer.alloc(40_000);
+  };
+
+  it('gives the files of its release', async () => {
+    const verified = await judge(rig, delta, byDelta(delta));
+    expect(verified).toMatchObject({
+      release: { version: '1.1.0', digest: delta.digest },
+      unpacked: 'unpacked',
+    });
+    const made = Buffer.from(rig.downloads.folders.get('unpacked')!.get('bin/sidecar')!.bytes);
+    expect(made.equals(fileOf('1.1.0', 'x').source)).toBe(true);
+    expect(delta.bytes.length).toBeLessThan(8_000);
+  });
+
+  it('serves as base of the next, and that of the one after it', async () => {
+    const { trust } = await testKeys();
+    const versions = ['1.0.1', '1.1.0', '1.2.0', '1.3.0'];
+    const full = await Promise.all(
+      versions.map((version) => makeRelease({ version, platform: LINUX, files: [fileOf(version, 'x')] })),
+    );
+    for (const [index, version] of versions.entries()) {
+      const before = full[index - 1];
+      if (before === undefined) continue;
+      const next = await bundle({
+        version,
+        files: [fileOf(version, 'x')],
+        base: { bundle: before.path, trust },
+      });
+      const { manifest, release } = await judge(rig, next, byDelta(next, before.digest));
+      expect(release.digest).toBe(full[index]!.digest);
+      await rig.store.stage('unpacked', manifest, release.digest, NEVER);
+      // Only the last one is left: the next delta has nothing else to start from.
+      rig.store.versions.delete(before.manifest.version);
+    }
+    expect([...rig.store.versions.keys()].sort()).toEqual(['1.0.0', '1.3.0']);
+  });
+
+  it('comes from a file, for air-gapped hosts', async () => {
+    expect(await judge(rig, local, LOCAL)).toMatchObject({ release: { digest: delta.digest } });
+  });
+
+  it('comes from a file when a stored head names it as that delta', async () => {
+    const naming = async (base?: string): Promise<void> => {
+      const named = { path: 'd', size: 1, sha256: sha(delta.bytes), ...(base === undefined ? {} : { base }) };
+      const bundles = base === undefined ? [named] : [{ path: 'x', size: 1, sha256: digestOf('7') }, named];
+      const targets = [{ ...LINUX, release_digest: delta.digest, bundles }];
+      await rig.heads.write('edge', await signedHead({ targets, version: '1.1.0' }, 'edge'));
+    };
+    await naming(old.digest);
+    expect(await judge(rig, delta, LOCAL)).toMatchObject({ unpacked: 'unpacked' });
+    await naming(digestOf('e'));
+    expect(await refusal(judge(rig, delta, LOCAL))).toBe('BUNDLE_NOT_NAMED');
+    await naming();
+    expect(await refusal(judge(rig, delta, LOCAL))).toBe('BUNDLE_NOT_NAMED');
+  });
+
+  it('says which version it needs and which are here, and is not held against its bytes', async () => {
+    rig.store.versions.delete('1.0.1');
+    for (const [it_, offer] of [
+      [delta, byDelta(delta)],
+      [local, LOCAL],
+    ] as const) {
+      await expect(judge(rig, it_, offer)).rejects.toMatchObject({
+        code: 'DELTA_BASE_MISSING',
+        message: `expected version 1.0.1 (${old.digest.slice(0, 12)}) on this host, as the base of the delta to 1.1.0; found 1.0.0 (${rig.store.versions.get('1.0.0')!.digest.slice(0, 12)})`,
+      });
+      expect(rig.downloads.files.size + rig.downloads.folders.size).toBe(0);
+      expect(await rig.journal.refusal(sha(it_.bytes))).toBeNull();
+    }
+    rig.store.versions.clear();
+    await expect(judge(rig, local, LOCAL)).rejects.toThrow('found no installed version');
+  });
+
+  it('finds its base gone although it was listed', async () => {
+    rig.store.files = () => Promise.reject(new UpdateError('VERSION_NOT_FOUND', 'pruned'));
+    expect(await refusal(judge(rig, delta, byDelta(delta)))).toBe('DELTA_BASE_MISSING');
+  });
+
+  it('of which the base is damaged fails, says so, and leaves nothing unpacked', async () => {
+    damageBase();
+    await expect(judge(rig, delta, byDelta(delta))).rejects.toMatchObject({
+      code: 'DELTA_FAILED',
+      message: expect.stringContaining('; its base is damaged: '),
+    });
+    expect(rig.reporter.warnings()).toMatchObject([{ code: 'VERSION_DAMAGED' }]);
+    expect(rig.downloads.files.size + rig.downloads.folders.size).toBe(0);
+    expect(await rig.journal.refusal(sha(delta.bytes))).toMatchObject({ code: 'DELTA_FAILED', count: 1 });
+  });
+
+  it.each([
+    ['another base than the head says', () => byDelta(delta, digestOf('e'))],
+    ['a base of which the head says nothing', () => offered(delta)],
+  ])('is refused with %s, before anything is unpacked', async (_, offer) => {
+    expect(await refusal(judge(rig, delta, offer()))).toBe('BUNDLE_NOT_NAMED');
+    expect(rig.downloads.folders.size).toBe(0);
+  });
+
+  it('is not a full bundle in its place', async () => {
+    await expect(judge(rig, right, byDelta(right))).rejects.toThrow('found a full bundle');
+  });
+
+  it('needs room for all of its files', async () => {
+    const small = { ...rig, downloads: { ...rig.downloads, freeBytes: () => Promise.resolve(39_000) } };
+    expect(await refusal(judge(small, delta, byDelta(delta)))).toBe('DISK_FULL');
+    expect([...rig.downloads.files.keys()]).toEqual([FILE]);
   });
 });
 

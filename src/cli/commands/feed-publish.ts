@@ -7,19 +7,21 @@ import { promoteRelease } from '../../publish/promote.ts';
 import type { FeedChannel } from '../../types.ts';
 import type { CliContext } from '../context.ts';
 import {
+  deltaWish,
   headOptions,
   report,
   rolloutWish,
+  withDeltas,
   withHeads,
   withRollout,
-  type HeadCommandOptions,
+  type DeltaCommandOptions,
   type RolloutCommandOptions,
 } from '../feed-options.ts';
 import { more, moreVersions, semverVersion } from '../options.ts';
 import { plain } from '../plain.ts';
 import { instant } from '../time.ts';
 
-interface PublishOptions extends HeadCommandOptions, RolloutCommandOptions {
+interface PublishOptions extends DeltaCommandOptions, RolloutCommandOptions {
   readonly channel: FeedChannel;
   readonly minVersion?: string;
   readonly block?: string[];
@@ -28,7 +30,7 @@ interface PublishOptions extends HeadCommandOptions, RolloutCommandOptions {
   readonly refresh?: true;
 }
 
-interface PromoteOptions extends HeadCommandOptions, RolloutCommandOptions {
+interface PromoteOptions extends DeltaCommandOptions, RolloutCommandOptions {
   readonly version?: string;
   readonly security?: string;
   readonly minVersion?: string;
@@ -64,13 +66,13 @@ function addPublish(feed: Command, context: CliContext): void {
     .description(
       'Publishes a release on edge: copies its bundles into the feed, then signs the channel’s head. Safe to run again.',
     )
-    .argument('<bundles...>', 'bundles of one version, one a platform')
+    .argument('<bundles...>', 'bundles of one version: a full one a platform, and deltas to it')
     .addOption(
       new Option('--channel <channel>', 'the channel; stable is written by `core feed promote` only')
         .choices(['edge', 'stable'])
         .default('edge' satisfies FeedChannel),
     );
-  withRollout(withHeads(command, 'the private head key: head-edge.pem'))
+  withDeltas(withRollout(withHeads(command, 'the private head key: head-edge.pem')))
     .option('--min-version <version>', 'the security floor, never lower than before', semverVersion)
     .option(
       '--block <version>',
@@ -101,6 +103,7 @@ Example:
         ...(await headOptions(options, context)),
         channel: options.channel,
         bundles,
+        makeDeltas: await deltaWish(options),
         stepBundles: options.step,
         steps: options.dropSteps === true ? [] : undefined,
         minVersion: options.minVersion,
@@ -118,8 +121,9 @@ function addPromote(feed: Command, context: CliContext): void {
     .summary('take a release from edge to stable')
     .description(
       'Takes the release that edge names to stable, once it was on edge for 7 days. Refuses before, with the time left. Safe to run again.',
-    );
-  withRollout(withHeads(command, 'the private head key: head-stable.pem'))
+    )
+    .argument('[deltas...]', 'deltas to the release that stable shall name beside those of edge');
+  withDeltas(withRollout(withHeads(command, 'the private head key: head-stable.pem')))
     .option('--version <version>', 'another version that was on edge', semverVersion)
     .option(
       '--security <reason>',
@@ -135,10 +139,12 @@ function addPromote(feed: Command, context: CliContext): void {
       'after',
       '\nExample:\n  core feed promote --feed feed --key keys/head-stable.pem --trust keys/trust.json',
     )
-    .action(async (options: PromoteOptions) => {
+    .action(async (deltas: string[], options: PromoteOptions) => {
       const promoted = await promoteRelease({
         ...(await headOptions(options, context)),
         version: options.version,
+        deltas,
+        makeDeltas: await deltaWish(options),
         security: options.security,
         minVersion: options.minVersion,
         rollout: rolloutWish(options),

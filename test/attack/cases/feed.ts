@@ -362,6 +362,14 @@ const shapes: FeedAttack[] = [
   attack('a SHA-256 that is a path', 'HEAD_INVALID', 'schema', (rig) =>
     rig.place('edge.jws', rig.head({ targets: targets(rig, {}, { sha256: `../${'a'.repeat(61)}` }) })),
   ),
+  attack('a release that has deltas alone', 'HEAD_INVALID', 'schema', (rig) =>
+    rig.place('edge.jws', rig.head({ targets: targets(rig, {}, { base: 'a'.repeat(64) }) })),
+  ),
+  attack('a release that has two full bundles', 'HEAD_INVALID', 'schema', (rig) => {
+    const [target] = targets(rig, {}) as [{ bundles: unknown[] }];
+    const twice = { ...target, bundles: [...target.bundles, ...target.bundles] };
+    return rig.place('edge.jws', rig.head({ targets: [twice] }));
+  }),
   head('a version that is a path', 'HEAD_INVALID', 'schema', () => ({ version: '9.0.0/../../x' })),
   head('a version with build metadata', 'HEAD_INVALID', 'schema', () => ({ version: '9.0.0+x' })),
   head('a bake on edge', 'HEAD_INVALID', 'schema', () => ({ bake: 'x' })),

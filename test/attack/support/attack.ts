@@ -27,6 +27,9 @@ export const DEFENCES = {
   archive: 'The archive is exactly the manifest, then its files as plain members in their order, then zeros.',
   paths: 'Paths are plain relative segments, unique whatever their case; nothing is ever a link or a device.',
   content: 'Bytes are counted and hashed as they are decoded, and cut off at the size in the manifest.',
+  base: 'A base is found by its release digest, which the head must name too; only files of its manifest are opened.',
+  delta:
+    'What a delta gives is counted, cut off and hashed like any file; when it fails, the full bundle is taken.',
   space: 'The unpacked size is checked against the free space before the first byte is written.',
   keys: 'RSA has 2048 to 8192 bits, e = 65537 and no ROCA fingerprint; EC is a point on P-256; else no start.',
   state:
