@@ -4,6 +4,7 @@
  * Invariant: an action changes the context and does nothing else; what it puts there is JSON.
  */
 import { assign, setup } from 'xstate';
+import type { ErrorCode } from '../error-codes.ts';
 import type { ErrorRecord, UpdateError } from '../errors.ts';
 import type { Checked, Passed, Recovered, StepName, Steps, Verdict, Watched } from '../steps.ts';
 import type { Attempt, Ended, OutcomeKind, Plan, StateName, Verified } from '../types.ts';
@@ -32,6 +33,14 @@ export function need<T>(value: T | null, what: string): T {
   if (value === null) throw new Error(`the update machine has no ${what} in a state that needs it`);
   return value;
 }
+
+/** The feed answers, but has not got the delta as the head names it. */
+const DELTA_NOT_THERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'FEED_REFUSED',
+  'FEED_REDIRECTED',
+  'DOWNLOAD_TOO_LARGE',
+  'DOWNLOAD_TRUNCATED',
+]);
 
 const outcomeOf = (error: UpdateError): OutcomeKind => {
   if (error.info.exit === 3) return 'refused';
@@ -86,7 +95,8 @@ export const updateSetup = setup({
     hasPlan: ({ context }) => context.plan !== null,
     /** A delta cannot be used, and its release has a full bundle. */
     mayTakeFull: ({ context }, { error }: { error: UpdateError }) =>
-      context.offer?.full !== undefined && (error.info.blames === 'bundle' || error.code === 'FEED_REFUSED'),
+      context.offer?.full !== undefined &&
+      (error.info.blames === 'bundle' || DELTA_NOT_THERE.has(error.code)),
     runsAlready: (_, { verified }: { verified: Verified }) => verified.unpacked === null,
     /** The last release that was rolled back is not in quarantine, because it could not be written. */
     owesQuarantine: ({ context }) => context.verdict !== null,

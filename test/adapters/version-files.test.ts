@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { nodeDisk, type Disk } from '../../src/adapters/disk.ts';
 import { checkFiles } from '../../src/adapters/version-files.ts';
 import type { Manifest } from '../../src/bundle/manifest.ts';
+import type { VersionSeal } from '../../src/services/ports.ts';
 import { noise } from '../fixtures/noise.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { inFolder, never, testRelease } from './state-fixture.ts';
@@ -52,6 +53,88 @@ describe('checkFiles', () => {
       }
     }),
   );
+
+  describe('once more', () => {
+    const content = Buffer.from('a program');
+    /** A folder with one file that was changed long ago, the seal of its first check, and how often its bytes are read. */
+    const sealed = (
+      test: (file: string, again: () => Promise<VersionSeal>, reads: () => number) => Promise<void>,
+      age = new Date(Date.now() - 60_000),
+    ): Promise<void> =>
+      inFolder(async (folder) => {
+        const file = join(folder, 'run');
+        await writeFile(file, content, { mode: 0o755 });
+        let count = 0;
+        const disk: Disk = {
+          ...nodeDisk,
+          openRead: async (path, links) => {
+            const handle = await nodeDisk.openRead(path, links);
+            return {
+              ...handle,
+              // A test cannot set a file's ctime, so it says how old the file is.
+              stat: async () => ({ ...(await handle.stat()), settled: age.getTime() < Date.now() - 1000 }),
+              read: (buffer, position) => {
+                count += 1;
+                return handle.read(buffer, position);
+              },
+            };
+          },
+        };
+        const seal = await checkFiles(disk, folder, manifestOf(content), never);
+        await test(
+          file,
+          () => checkFiles(disk, folder, manifestOf(content), never, seal),
+          () => count,
+        );
+      });
+
+    it('reads nothing of a file that has not changed', () =>
+      sealed(async (_, again, reads) => {
+        const before = reads();
+        await again();
+        expect(reads()).toBe(before);
+      }));
+
+    it('reads a file again that had just been changed: its next change might not show', () =>
+      sealed(async (_, again, reads) => {
+        const before = reads();
+        await again();
+        expect(reads()).toBeGreaterThan(before);
+      }, new Date()));
+
+    it.each<[string, (file: string) => Promise<void>]>([
+      [
+        'written over, with its times set back',
+        async (file) => {
+          const { atime, mtime } = await stat(file);
+          await writeFile(file, 'A program');
+          await utimes(file, atime, mtime);
+        },
+      ],
+      [
+        'put in its place',
+        async (file) => {
+          await writeFile(`${file}.new`, 'A program', { mode: 0o755 });
+          await rename(`${file}.new`, file);
+        },
+      ],
+    ])('finds what was %s', (_, change) =>
+      sealed(async (file, again) => {
+        await change(file);
+        expect(await refusal(again())).toBe('VERSION_DAMAGED');
+      }),
+    );
+
+    it('still looks at modes and names', () =>
+      sealed(async (file, again) => {
+        await chmod(file, 0o700);
+        expect(await refusal(again())).toBe('VERSION_DAMAGED');
+        await chmod(file, 0o755);
+        await again();
+        await writeFile(join(file, '../more'), '');
+        expect(await refusal(again())).toBe('VERSION_DAMAGED');
+      }));
+  });
 
   it('stops when it is cancelled', () =>
     inFolder(async (folder) => {

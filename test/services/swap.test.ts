@@ -60,11 +60,33 @@ describe('swap', () => {
     expect(rig.calls).toEqual(['stop']);
   });
 
-  it('does not start what was changed on disk since it was verified', async () => {
+  it('does not even stop the old one for what was changed on disk since it was verified', async () => {
     damage(rig, '1.1.0');
+    expect(await refusal(run())).toBe('VERSION_DAMAGED');
+    expect(rig.calls).toEqual([]);
+    expect(rig.workload.running?.target.ref).toEqual(from);
+  });
+
+  it('does not start what was changed on disk while the old one was stopped', async () => {
+    const activate = rig.store.activate.bind(rig.store);
+    rig.store.activate = async (ref) => {
+      await activate(ref);
+      damage(rig, '1.1.0');
+    };
     expect(await refusal(run())).toBe('VERSION_DAMAGED');
     expect(rig.calls).toEqual(['stop', 'address silent', 'activate 1.1.0']);
     expect(rig.workload.running).toBeNull();
+  });
+
+  it('reads nothing again of what has not changed since', async () => {
+    const seal = new Map([['run', 'stamp']]);
+    const seen: unknown[] = [];
+    rig.store.check = (_ref, _signal, since) => {
+      seen.push(since);
+      return Promise.resolve(seal);
+    };
+    await run();
+    expect(seen).toEqual([undefined, seal]);
   });
 
   it('passes on that the new version cannot be started', async () => {
