@@ -5,6 +5,7 @@ import { addBundle } from './commands/bundle.ts';
 import { addFeed } from './commands/feed.ts';
 import { addKeys } from './commands/keys.ts';
 import { addSidecar } from './commands/sidecar.ts';
+import { addStatechart } from './commands/statechart.ts';
 import type { CliContext } from './context.ts';
 import { exitCodesHelp } from './exit-code.ts';
 import type { Output } from './output.ts';
@@ -39,6 +40,6 @@ export function buildCli(context: CliContext, stdout: Output): Command {
       getOutHasColors: () => false,
     })
     .addHelpText('after', `${exitCodesHelp()}\nExample:\n  core sidecar update --check`);
-  for (const add of [addSidecar, addKeys, addBundle, addFeed]) add(core, context);
+  for (const add of [addSidecar, addKeys, addBundle, addFeed, addStatechart]) add(core, context);
   return core;
 }
