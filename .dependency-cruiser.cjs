@@ -64,14 +64,23 @@ module.exports = {
     ...only('publish', [TYPES, ERRORS, BUNDLE], { core: true, libraries: true }),
     ...only(
       'cli',
-      [TYPES, ERRORS, BUNDLE, CONTROL_CLIENT, '^src/config/', '^src/publish/', '^src/embedded\\.ts$'],
+      [
+        TYPES,
+        ERRORS,
+        BUNDLE,
+        CONTROL_CLIENT,
+        '^src/config/',
+        '^src/publish/',
+        '^src/statechart/',
+        '^src/embedded\\.ts$',
+      ],
       {
         core: true,
         libraries: true,
       },
     ),
     ...only('sidecar', [TYPES, ERRORS], { core: true, libraries: true }),
-    ...only('statechart', [TYPES], { libraries: ['xstate'] }),
+    ...only('statechart', [TYPES, STEPS, ERRORS, BUNDLE, '^src/machines/'], { libraries: ['xstate', 'zod'] }),
     {
       name: 'machines-types-only',
       comment: 'Machines take only types from the rest of the program: they are data, and pure',

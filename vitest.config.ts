@@ -5,7 +5,7 @@ export default defineConfig({
     environment: 'node',
     include: ['test/**/*.test.ts'],
     // Builds the program once, with throw-away keys, for the end-to-end tests.
-    globalSetup: ['test/e2e/support/global-setup.ts'],
+    globalSetup: ['test/e2e/support/global-setup.ts', 'test/model/support/driver-coverage.ts'],
     // Processes, not threads: tests start children, change the umask and send signals.
     pool: 'forks',
     // The machines that this runs on have two cores.

@@ -1,12 +1,13 @@
 /**
  * The composition root of the daemon: config → adapters → services → machines → control API. Nothing else makes adapters.
  */
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { createActor } from 'xstate';
+import { createActor, type InspectionEvent } from 'xstate';
 import { removeLeftovers } from './adapters/atomic-file.ts';
 import { systemClock } from './adapters/clock.ts';
 import { nodeDisk, type Disk } from './adapters/disk.ts';
@@ -21,7 +22,7 @@ import { openJournal } from './adapters/journal.ts';
 import { createProcesses } from './adapters/processes.ts';
 import { readMachineId } from './adapters/machine-id.ts';
 import { openQuarantine } from './adapters/quarantine.ts';
-import { openStateDir, statePaths } from './adapters/state-dir.ts';
+import { openStateDir, statePaths, wasUsed } from './adapters/state-dir.ts';
 import { openTlsFiles } from './adapters/tls-files.ts';
 import { openVersionStore } from './adapters/version-store.ts';
 import type { Config } from './config/index.ts';
@@ -59,6 +60,8 @@ export interface DaemonOptions {
   readonly onFatal: (error: unknown) => void;
   /** Hears of every step, for metrics and traces; called before the step does anything, once its intent is durable. */
   readonly observe?: StepObserver;
+  /** Hears of every event and transition of the update machine, as XState tells of them; for tests and tools. */
+  readonly inspect?: (event: InspectionEvent) => void;
   /** What is put around the adapters, or in their place; they are as they are unless told. */
   readonly adapt?: (ports: Ports) => Ports;
   /** The disk that the adapters write to; the real one unless told. */
@@ -99,20 +102,32 @@ function startSupervisor({ config, disk = nodeDisk }: DaemonOptions, recordPath:
   return createSupervisor({ processes, clock: systemClock }, workload);
 }
 
+/**
+ * Where the record of the workload lies when there is no state directory: the same place at each start, so that a workload which a
+ * killed daemon left is found. It is checked and locked like a state directory.
+ */
+function recordFolder({ config }: DaemonOptions): string {
+  const key = createHash('sha256').update(config.stateDir).digest('hex').slice(0, 16);
+  return join(tmpdir(), `coresdk-${String(process.geteuid?.() ?? 0)}-${key}`);
+}
+
 /** Kubernetes without a state directory: the workload is supervised, and nothing else happens. */
 async function superviseOnly(options: DaemonOptions): Promise<Daemon> {
-  const folder = await mkdtemp(join(tmpdir(), 'coresdk-'));
-  const supervisor = startSupervisor(options, join(folder, 'workload.json'));
+  const paths = await openStateDir(recordFolder(options), options.disk);
+  const { journal: lock } = openJournal({ path: paths.stateDb, clock: systemClock });
+  const supervisor = startSupervisor(options, paths.workloadRecord);
   supervisor.subscribe(createDaemonLog(options.logger).workload);
   const { version, entry } = baselineOf(options);
   const { signal } = new AbortController();
   options.logger.info(`no update logic: ${whyDisabled(options.config) ?? ''}`);
+  await supervisor.endSurvivor();
   await supervisor.start({ ref: { origin: 'baseline', version }, entry }, signal);
   return {
     api: null,
     stop: async () => {
       await supervisor.stop(signal);
-      await rm(folder, { recursive: true });
+      await rm(paths.root, { recursive: true });
+      lock.end();
     },
   };
 }
@@ -164,7 +179,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const feedUrl = config.update.feedUrl ?? embedded.feedUrl;
   const feed = feedUrl === null ? null : await openFeed(feedUrl, config);
   const paths = await openStateDir(config.stateDir, disk);
-  const { journal, damage } = openJournal({ path: paths.stateDb, clock: systemClock });
+  const expected = await wasUsed(paths, disk);
+  const { journal, damage } = openJournal({ path: paths.stateDb, clock: systemClock, expected });
   // Only now: the lock says that nobody else is writing.
   await removeLeftovers(disk, paths.root);
   const log = createDaemonLog(logger);
@@ -193,7 +209,8 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   if (damage !== null) board.reporter.report({ kind: 'warning', error: damage });
 
   const { actors, settled } = services(ports, settingsOf(config, disabled), observe);
-  const actor = createActor(updateMachine.provide({ actors }));
+  const { inspect } = options;
+  const actor = createActor(updateMachine.provide({ actors }), inspect === undefined ? {} : { inspect });
   let state: StateName | null = null;
   let endedId: string | null = null;
   actor.subscribe({

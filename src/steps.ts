@@ -25,6 +25,16 @@ export interface Verdict {
   readonly interruptions: number;
 }
 
+/**
+ * A release that failed and was gone back from, but is not in quarantine, because that could not be written; it is written with
+ * the next one.
+ */
+export interface Owed {
+  readonly attempt: Attempt;
+  readonly plan: Plan;
+  readonly verdict: Verdict;
+}
+
 /** What `recover` found, and where the machine goes from there. */
 export type Recovered =
   | {
@@ -45,6 +55,7 @@ export type Recovered =
       readonly attempt: Attempt;
       readonly plan: Plan;
       readonly verdict: Verdict;
+      readonly owed?: readonly Owed[];
       readonly watch: Watch | null;
     };
 
@@ -99,11 +110,21 @@ export interface Steps {
     output: Watch;
   };
   rollback: {
-    input: { readonly attempt: Attempt; readonly plan: Plan; readonly verdict: Verdict };
+    input: {
+      readonly attempt: Attempt;
+      readonly plan: Plan;
+      readonly verdict: Verdict;
+      readonly owed?: readonly Owed[];
+    };
     output: ProbeEvidence;
   };
   quarantine: {
-    input: { readonly attempt: Attempt; readonly plan: Plan; readonly verdict: Verdict };
+    input: {
+      readonly attempt: Attempt;
+      readonly plan: Plan;
+      readonly verdict: Verdict;
+      readonly owed?: readonly Owed[];
+    };
     output: { readonly quarantined: boolean };
   };
 }

@@ -9,7 +9,7 @@
  * - Each commit is durable: rollback journal, `synchronous=EXTRA`. Not WAL, so that all of it is one file that can be moved.
  */
 import * as fs from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { UpdateError, hasErrno } from '../errors.ts';
 import {
@@ -22,7 +22,30 @@ import {
 } from './journal-schema.ts';
 
 /** SQLite's primary result codes (sqlite.org/rescode.html). */
-const SQLITE = { BUSY: 5, LOCKED: 6, CORRUPT: 11, NOTADB: 26 } as const;
+const SQLITE = {
+  ERROR: 1,
+  BUSY: 5,
+  LOCKED: 6,
+  READONLY: 8,
+  CORRUPT: 11,
+  FULL: 13,
+  TOOBIG: 18,
+  MISMATCH: 20,
+  NOTADB: 26,
+} as const;
+
+/** What SQLite says of a file in which a bit was flipped, while it is opened and read; a fault of the disk is not among them. */
+const UNREADABLE: readonly (number | null)[] = [
+  SQLITE.ERROR,
+  SQLITE.READONLY,
+  SQLITE.CORRUPT,
+  SQLITE.TOOBIG,
+  SQLITE.MISMATCH,
+  SQLITE.NOTADB,
+];
+
+/** So many journals that were set aside are kept, the newest. */
+const KEEP_ASIDE = 5;
 
 /** Why a journal cannot be used. */
 class Unreadable extends Error {
@@ -50,24 +73,28 @@ export interface JournalFile {
 
 /**
  * Opens the journal's file, or makes it. One that cannot be read is renamed to `<path>.damaged-<time>` (with what SQLite
- * keeps beside it), and a new one is made. An empty file is filled where it is: another daemon, which starts at this very
- * moment, may have made it.
+ * keeps beside it), and a new one is made; so is whatever else stands there instead of a file. The newest five of these are kept.
+ * An empty file is filled where it is: another daemon, which starts at this very moment, may have made it.
  *
  * @param now - ms since 1970, for the name
+ * @param expected - whether a journal must be there, so that its absence is damage too
  * @throws UpdateError `ALREADY_RUNNING`, `STATE_DIR_UNUSABLE`, `DISK_FULL`
  */
-export function openJournalFile(path: string, now: number): JournalFile {
+export function openJournalFile(path: string, now: number, expected = false): JournalFile {
   try {
-    const { identity, made } = create(path);
+    const { identity, made, kind } = create(path);
     try {
+      if (kind !== 'file') throw new Unreadable(`${kind} at ${path}`);
       const { db, wasEmpty } = openValid(path);
-      return { db, damage: wasEmpty && !made ? `an empty file at ${path}` : null };
+      const lost = made ? expected && `no file at ${path}` : wasEmpty && `an empty file at ${path}`;
+      return { db, damage: lost === false ? null : lost };
     } catch (error) {
-      if (!(error instanceof Unreadable) && !isCorruption(error)) throw error;
+      if (!(error instanceof Unreadable) && !UNREADABLE.includes(resultCode(error))) throw error;
       const why = error instanceof Error ? error.message : String(error);
       const aside = moveAside(path, identity, now);
+      const left = deleteOldest(path);
       create(path);
-      return { db: openValid(path).db, damage: `${why}; it is now ${aside}` };
+      return { db: openValid(path).db, damage: `${why}; it is now ${aside}${left}` };
     }
   } catch (error) {
     const code = resultCode(error);
@@ -79,7 +106,7 @@ export function openJournalFile(path: string, now: number): JournalFile {
           cause: error,
         },
       );
-    const full = code === 13 || hasErrno(error, 'ENOSPC', 'EDQUOT');
+    const full = code === SQLITE.FULL || hasErrno(error, 'ENOSPC', 'EDQUOT');
     throw UpdateError.from(
       error,
       full ? 'DISK_FULL' : 'STATE_DIR_UNUSABLE',
@@ -88,8 +115,17 @@ export function openJournalFile(path: string, now: number): JournalFile {
   }
 }
 
-/** Makes an empty file with mode 0600 if there is none; SQLite would make 0644. Returns which file it is. */
-function create(path: string): { identity: bigint; made: boolean } {
+interface Created {
+  /** Which file it is, by its inode. */
+  readonly identity: bigint;
+  /** Whether it was not there before. */
+  readonly made: boolean;
+  /** For messages: `file`, `a folder`, `something`. */
+  readonly kind: string;
+}
+
+/** Makes an empty file with mode 0600 if there is nothing; SQLite would make 0644. */
+function create(path: string): Created {
   let made = true;
   try {
     fs.closeSync(fs.openSync(path, 'wx', 0o600));
@@ -100,9 +136,8 @@ function create(path: string): { identity: bigint; made: boolean } {
     made = false;
   }
   const stats = fs.lstatSync(path, { bigint: true });
-  if (!stats.isFile())
-    throw new UpdateError('STATE_DIR_UNUSABLE', `expected the journal ${path} to be a regular file`);
-  return { identity: stats.ino, made };
+  const kind = stats.isFile() ? 'file' : stats.isDirectory() ? 'a folder' : 'something that is no file';
+  return { identity: stats.ino, made, kind };
 }
 
 function openValid(path: string): { db: DatabaseSync; wasEmpty: boolean } {
@@ -115,6 +150,7 @@ function openValid(path: string): { db: DatabaseSync; wasEmpty: boolean } {
     const wasEmpty = isEmpty(db);
     if (wasEmpty) createTables(db);
     validate(db);
+    requireWritable(db);
     return { db, wasEmpty };
   } catch (error) {
     db.close();
@@ -181,6 +217,22 @@ function validate(db: DatabaseSync): void {
   }
 }
 
+/**
+ * One flipped bit in the file's header (the "write version", sqlite.org/fileformat2.html) makes SQLite take it for a file that may
+ * only be read, for good: then every update would fail.
+ */
+function requireWritable(db: DatabaseSync): void {
+  try {
+    db.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${String(JOURNAL_VERSION)}`);
+  } catch (error) {
+    if (resultCode(error) === SQLITE.READONLY)
+      throw new Unreadable('expected a file that can be written, found that SQLite only reads it');
+    // A disk that is full, say: the daemon starts all the same, and the next write tells of it.
+  } finally {
+    if (db.isTransaction) db.exec('ROLLBACK');
+  }
+}
+
 /** Renames the file, if it is still the one that was found unreadable: another daemon may have been faster. */
 function moveAside(path: string, identity: bigint, now: number): string {
   if (fs.lstatSync(path, { bigint: true }).ino !== identity)
@@ -190,12 +242,34 @@ function moveAside(path: string, identity: bigint, now: number): string {
     );
   const stamp = new Date(now).toISOString().replaceAll(/[-:]/g, '');
   let aside = `${path}.damaged-${stamp}`;
-  for (let count = 2; fs.existsSync(aside); count += 1) aside = `${path}.damaged-${stamp}-${String(count)}`;
+  for (let count = 2; isThere(aside); count += 1) aside = `${path}.damaged-${stamp}-${String(count)}`;
   // What lies beside it goes first: a journal left beside a new file would be played into it.
   for (const suffix of ['-journal', '-wal', '-shm', ''])
-    if (fs.existsSync(path + suffix)) fs.renameSync(path + suffix, aside + suffix);
+    if (isThere(path + suffix)) fs.renameSync(path + suffix, aside + suffix);
   syncFolder(path);
   return aside;
+}
+
+/** Whether anything has this name, be it a link to nowhere. */
+const isThere = (path: string): boolean => fs.lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+
+/** Deletes what was set aside long ago. Returns, for the message, what could not be deleted: the daemon starts all the same. */
+function deleteOldest(path: string): string {
+  const folder = dirname(path);
+  const prefix = `${basename(path)}.damaged-`;
+  const asides = fs.readdirSync(folder).filter((name) => name.startsWith(prefix));
+  const stem = (name: string): string => name.replace(/-(journal|wal|shm)$/, '');
+  // The time in the name sorts; what lies beside a file goes with it.
+  const old = [...new Set(asides.map(stem))].sort().slice(0, -KEEP_ASIDE);
+  const left: string[] = [];
+  for (const name of asides.filter((each) => old.includes(stem(each)))) {
+    try {
+      fs.rmSync(join(folder, name), { recursive: true });
+    } catch (error) {
+      left.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  return left.length === 0 ? '' : `; older ones could not be deleted: ${left.join(', ')}`;
 }
 
 function syncFolder(path: string): void {

@@ -54,6 +54,7 @@ const TRIGGERS = [
   'bundle',
   'rollback',
   'watch',
+  'recovery',
 ] as const satisfies readonly Trigger[];
 const OUTCOMES = [
   'committed', 'rolledBack', 'failed', 'nothing', 'available', 'refused', 'deferred', 'error', 'interrupted',
@@ -77,12 +78,15 @@ const ref: z.ZodType<VersionRef> = z.discriminatedUnion('origin', [
   z.strictObject({ origin: z.literal('store'), version: z.string(), digest }),
   z.strictObject({ origin: z.literal('baseline'), version: z.string() }),
 ]);
+const plan = z.strictObject({ from: ref, to: ref });
+const interruptions = z.int().min(0);
 const facts: z.ZodType<AttemptFacts> = z.strictObject({
-  plan: z.strictObject({ from: ref, to: ref }).optional(),
+  plan: plan.optional(),
   digest: digest.optional(),
   version: z.string().optional(),
   error: error.optional(),
-  interruptions: z.int().min(0).optional(),
+  interruptions: interruptions.optional(),
+  owed: z.array(z.strictObject({ attempt, plan, error, interruptions })).optional(),
   note: z.string().optional(),
 });
 

@@ -16,17 +16,24 @@ import { attemptRow, inFlightRow, numberRow, refusalRow, stepRow } from './journ
 
 const KEEP = 500;
 
+const SPENT = 'SELECT spent_ms AS value FROM budgets WHERE name = ?';
+const INTERRUPTED = `digest = ? AND ended_at IS NOT NULL AND outcome = 'rolledBack' AND error_code = 'ATTEMPT_INTERRUPTED'`;
+/** Under this name stands the last attempt of a release whose interruption does not count any more. */
+const pardonOf = (digest: string): string => `pardoned:${digest}`;
+
 /** What {@link openJournal} needs. */
 export interface JournalOptions {
   /** Absolute path of the file; its folder exists (`openStateDir`). */
   readonly path: string;
   readonly clock: Pick<Clock, 'now'>;
+  /** Whether a daemon ran here before, so that a journal which is not there was lost; false unless told. */
+  readonly expected?: boolean;
 }
 
 /** What {@link openJournal} returns. */
 export interface OpenedJournal {
   readonly journal: Journal;
-  /** `JOURNAL_DAMAGED` when an unreadable journal was moved aside; its message names the file. */
+  /** `JOURNAL_DAMAGED` when an unreadable journal was moved aside (its message names the file), or one was lost. */
   readonly damage: ErrorRecord | null;
 }
 
@@ -37,8 +44,8 @@ export interface OpenedJournal {
  * @example
  * const { journal, damage } = openJournal({ path: paths.stateDb, clock });
  */
-export function openJournal({ path, clock }: JournalOptions): OpenedJournal {
-  const { db, damage: found } = openJournalFile(path, clock.now());
+export function openJournal({ path, clock, expected = false }: JournalOptions): OpenedJournal {
+  const { db, damage: found } = openJournalFile(path, clock.now(), expected);
   const damage =
     found === null ? null : new UpdateError('JOURNAL_DAMAGED', `expected a readable journal, found ${found}`);
   return { journal: sqliteJournal(db, clock), damage: damage?.toRecord() ?? null };
@@ -92,13 +99,20 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
       write(`write that attempt ${attempt.id} enters ${state}`, () => {
         const now = clock.now();
         const before = readInFlight();
-        if (before !== null && before.attempt.id !== attempt.id)
+        if (before !== null && before.attempt.id !== attempt.id) {
+          // One in `rolledBack` is over but for its quarantine, which the new attempt takes with it.
+          const { error } = before.state === 'rolledBack' ? before.facts : {};
           run(
-            `UPDATE attempts SET ended_at = ?, outcome = 'interrupted', reason = ? WHERE id = ? AND ended_at IS NULL`,
+            `UPDATE attempts SET ended_at = ?, outcome = ?, reason = ?, error_code = ?, error_message = ?
+             WHERE id = ? AND ended_at IS NULL`,
             now,
-            `attempt ${attempt.id} began`,
+            error === undefined ? 'interrupted' : 'rolledBack',
+            error?.message ?? `attempt ${attempt.id} began`,
+            error?.code ?? null,
+            error?.message ?? null,
             before.attempt.id,
           );
+        }
         const known: AttemptFacts = {
           ...(before?.attempt.id === attempt.id ? before.facts : {}),
           ...Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)),
@@ -176,16 +190,26 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
 
     interruptions: (digest) =>
       read('the interruptions', () => {
-        const sql = `SELECT COUNT(*) AS value FROM attempts WHERE digest = ? AND ended_at IS NOT NULL
-          AND outcome = 'rolledBack' AND error_code = 'ATTEMPT_INTERRUPTED'`;
-        return rows(numberRow, sql, digest)[0]?.value ?? 0;
+        const pardoned = rows(numberRow, SPENT, pardonOf(digest))[0]?.value ?? 0;
+        const sql = `SELECT COUNT(*) AS value FROM attempts WHERE ${INTERRUPTED} AND rowid > ?`;
+        return rows(numberRow, sql, digest, pardoned)[0]?.value ?? 0;
       }),
 
-    spent: (budget) =>
-      read(
-        `the budget ${budget}`,
-        () => rows(numberRow, 'SELECT spent_ms AS value FROM budgets WHERE name = ?', budget)[0]?.value ?? 0,
-      ),
+    pardon: (digest) =>
+      write(`forget the interruptions of ${digest}`, () => {
+        // Ended attempts are only ever deleted as the oldest, so no later one gets the number of one that counted.
+        const sql = `SELECT COALESCE(MAX(rowid), 0) AS value FROM attempts WHERE ${INTERRUPTED}`;
+        const last = rows(numberRow, sql, digest)[0]?.value ?? 0;
+        run(
+          'INSERT OR REPLACE INTO budgets (name, spent_ms, at) VALUES (?, ?, ?)',
+          pardonOf(digest),
+          last,
+          clock.now(),
+        );
+        trim('budgets', 'at');
+      }),
+
+    spent: (budget) => read(`the budget ${budget}`, () => rows(numberRow, SPENT, budget)[0]?.value ?? 0),
 
     spend: (budget, totalMs) =>
       write(`write the budget ${budget}`, () => {

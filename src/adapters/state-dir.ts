@@ -79,6 +79,22 @@ export async function openStateDir(path: string, disk: Disk = nodeDisk): Promise
   return paths;
 }
 
+/**
+ * Whether a daemon has used this state directory before: it holds a head, a version, a release in quarantine, or the record of a
+ * workload.
+ *
+ * @param paths - from {@link openStateDir}
+ */
+export async function wasUsed(paths: StatePaths, disk: Disk = nodeDisk): Promise<boolean> {
+  try {
+    for (const folder of [paths.heads, paths.versions, paths.quarantine])
+      if ((await disk.readdir(folder)).length > 0) return true;
+    return (await statOrNull(disk, paths.workloadRecord)) !== null;
+  } catch (error) {
+    throw diskFault(error, 'STATE_DIR_UNUSABLE', `cannot read the state directory ${paths.root}`);
+  }
+}
+
 async function makeFolder(disk: Disk, path: string, mode: number): Promise<void> {
   if ((await statOrNull(disk, path)) !== null) return;
   try {
@@ -109,7 +125,8 @@ async function checkFolder(disk: Disk, path: string): Promise<void> {
 
 /** A look at permission bits says nothing of a read-only file system, so this writes. */
 async function checkWritable(disk: Disk, root: string): Promise<void> {
-  const probe = freshName(join(root, 'probe'), '.probe-');
+  // Called as the files that the next start deletes, should the power go right here.
+  const probe = freshName(join(root, 'probe'), '.tmp-probe-');
   const handle = await disk.createExclusive(probe, 0o600);
   await handle.close();
   await disk.unlink(probe);

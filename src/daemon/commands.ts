@@ -154,6 +154,8 @@ export function createCommands(options: CommandsOptions): ControlApi {
           'VERSION_NOT_FOUND',
           `expected one quarantined release that fits ${wanted}, found ${String(found.length)}`,
         );
+      // First, so that an operator who is told of a fault finds it still in quarantine, and asks again.
+      await ports.journal.pardon(entry.digest);
       await ports.quarantine.clear(entry.digest);
       return versionView({ origin: 'store', version: entry.version, digest: entry.digest });
     },

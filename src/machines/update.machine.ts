@@ -10,7 +10,8 @@
 import { assign } from 'xstate';
 import type { UpdateError } from '../errors.ts';
 import type { StateName } from '../types.ts';
-import { need, NO_ATTEMPT, updateSetup } from './update.setup.ts';
+import { rejects } from './update.errors.ts';
+import { need, NO_ATTEMPT, owing, updateSetup } from './update.setup.ts';
 
 /** Services reject only with `UpdateError`: the one door of the services sees to it. */
 const thrown = ({ event }: { event: { error: unknown } }): UpdateError => event.error as UpdateError;
@@ -53,12 +54,13 @@ const goBack = {
 export const updateMachine = updateSetup.createMachine({
   id: 'update',
   description: 'The life of one update, from finding a release to its commit or rollback.',
-  context: { ...NO_ATTEMPT, ended: null, watch: null, paused: null },
+  context: { ...NO_ATTEMPT, owed: [], ended: null, watch: null, paused: null },
   initial: 'recovering',
   states: {
     recovering: {
       description:
         'Start-up: reads the journal and the version store, repairs what was interrupted, starts the workload.',
+      meta: rejects('recover'),
       invoke: {
         id: 'recover',
         src: 'recover',
@@ -88,6 +90,7 @@ export const updateMachine = updateSetup.createMachine({
     idle: {
       description:
         'The workload runs; the next check is scheduled. A fresh commit is still watched for a crash loop.',
+      meta: rejects('schedule', 'watch'),
       invoke: [
         {
           id: 'schedule',
@@ -144,6 +147,7 @@ export const updateMachine = updateSetup.createMachine({
     checking: {
       description:
         'Fetches and verifies the channel head, and decides whether it names something to install here.',
+      meta: rejects('check'),
       invoke: {
         id: 'check',
         src: 'check',
@@ -164,6 +168,7 @@ export const updateMachine = updateSetup.createMachine({
     },
     downloading: {
       description: 'Brings the bundle to a private temporary file; a local bundle is copied there too.',
+      meta: rejects('download'),
       invoke: {
         id: 'download',
         src: 'download',
@@ -181,6 +186,7 @@ export const updateMachine = updateSetup.createMachine({
     verifying: {
       description:
         'The signature first, over the raw bytes; then the manifest and every file’s size and SHA-256.',
+      meta: rejects('verify'),
       invoke: {
         id: 'verify',
         src: 'verify',
@@ -206,6 +212,7 @@ export const updateMachine = updateSetup.createMachine({
     staging: {
       description:
         'Makes a complete version beside the current one, durably, and checks that it can execute.',
+      meta: rejects('stage'),
       invoke: {
         id: 'stage',
         src: 'stage',
@@ -220,6 +227,7 @@ export const updateMachine = updateSetup.createMachine({
     },
     waiting: {
       description: 'The gate; then a last look at the head, the quarantine and the files on disk.',
+      meta: rejects('gate'),
       invoke: {
         id: 'gate',
         src: 'gate',
@@ -245,6 +253,7 @@ export const updateMachine = updateSetup.createMachine({
     swapping: {
       description:
         'Stops the old version, sees that nobody answers any more, points `current`, starts the new one.',
+      meta: rejects('swap'),
       invoke: {
         id: 'swap',
         src: 'swap',
@@ -258,6 +267,7 @@ export const updateMachine = updateSetup.createMachine({
     },
     probing: {
       description: 'Polls the health of the new version until it is good or the rollback timeout ends.',
+      meta: rejects('probe'),
       invoke: {
         id: 'probe',
         src: 'probe',
@@ -272,6 +282,7 @@ export const updateMachine = updateSetup.createMachine({
     },
     committed: {
       description: 'Records the new version, prunes old ones, frees the gate.',
+      meta: rejects('commit'),
       invoke: {
         id: 'commit',
         src: 'commit',
@@ -284,11 +295,16 @@ export const updateMachine = updateSetup.createMachine({
           target: 'idle',
           actions: [assign(({ event }) => ({ watch: event.output })), 'endCommitted'],
         },
-        onError: giveUp('committed'),
+        // It runs and is healthy all the same: it is watched, and what was watched before runs no more.
+        onError: {
+          target: 'idle',
+          actions: ['watchUnrecorded', giveUp('committed').actions],
+        },
       },
     },
     rollingBack: {
       description: 'Ends the new version, points back, starts and probes the version before.',
+      meta: rejects('rollback'),
       invoke: {
         id: 'rollback',
         src: 'rollback',
@@ -296,6 +312,7 @@ export const updateMachine = updateSetup.createMachine({
           attempt: need(context.attempt, 'attempt'),
           plan: need(context.plan, 'plan'),
           verdict: need(context.verdict, 'verdict'),
+          ...owing(context),
         }),
         onDone: 'rolledBack',
         onError: {
@@ -306,6 +323,7 @@ export const updateMachine = updateSetup.createMachine({
     },
     rolledBack: {
       description: 'Quarantines the release if it failed by its own doing, with the evidence.',
+      meta: rejects('quarantine'),
       invoke: {
         id: 'quarantine',
         src: 'quarantine',
@@ -313,6 +331,7 @@ export const updateMachine = updateSetup.createMachine({
           attempt: need(context.attempt, 'attempt'),
           plan: need(context.plan, 'plan'),
           verdict: need(context.verdict, 'verdict'),
+          ...owing(context),
         }),
         onDone: { target: 'idle', actions: 'endRolledBack' },
         onError: {

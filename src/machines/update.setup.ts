@@ -6,7 +6,7 @@
 import { assign, setup } from 'xstate';
 import type { ErrorCode } from '../error-codes.ts';
 import type { ErrorRecord, UpdateError } from '../errors.ts';
-import type { Checked, Passed, Recovered, StepName, Steps, Verdict, Watched } from '../steps.ts';
+import type { Checked, Owed, Passed, Recovered, StepName, Steps, Verdict, Watched } from '../steps.ts';
 import type { Attempt, Ended, OutcomeKind, Plan, StateName, Verified } from '../types.ts';
 import { undeclared } from './undeclared.ts';
 import type { UpdateContext, UpdateEvent } from './update.types.ts';
@@ -62,6 +62,14 @@ const end = (
   from: context.plan?.from ?? null,
   to: context.plan?.to ?? (context.release === null ? null : { origin: 'store', ...context.release }),
 });
+
+/** The releases of earlier attempts that are still to be quarantined, where there are any. */
+export const owing = ({ owed }: UpdateContext): { readonly owed?: readonly Owed[] } =>
+  owed.length === 0 ? {} : { owed };
+
+/** What is owed once another attempt begins: its own verdict, where that could not be written, behind the earlier ones. */
+const owedBy = ({ attempt, plan, verdict, owed }: UpdateContext): readonly Owed[] =>
+  attempt === null || plan === null || verdict === null ? owed : [...owed, { attempt, plan, verdict }];
 
 const step = <Name extends StepName>(name: Name) =>
   undeclared<Steps[Name]['output'], Steps[Name]['input']>(name);
@@ -120,10 +128,11 @@ export const updateSetup = setup({
         watch: null,
       }),
     ),
-    beginWatchedRollback: assign((_, { watched }: { watched: Watched }) =>
+    beginWatchedRollback: assign(({ context }, { watched }: { watched: Watched }) =>
       watched.saw === 'crashLoop'
         ? {
             ...NO_ATTEMPT,
+            owed: owedBy(context),
             attempt: watched.attempt,
             plan: watched.plan,
             verdict: watched.verdict,
@@ -150,6 +159,7 @@ export const updateSetup = setup({
             attempt: recovered.attempt,
             plan: recovered.plan,
             verdict: recovered.verdict,
+            owed: recovered.owed ?? [],
             paused: null,
           };
       }
@@ -195,13 +205,23 @@ export const updateSetup = setup({
     condemn: assign((_, { error }: { error: UpdateError }) => ({
       verdict: { error: error.toRecord(), evidence: error.evidence, interruptions: 0 },
     })),
+    watchUnrecorded: assign(({ context }) => {
+      const { from, to } = need(context.plan, 'plan');
+      return { watch: { version: to, previous: from } };
+    }),
     endCommitted: assign(({ context }) => ({
       ...NO_ATTEMPT,
       ended: end(context, 'committed', 'committed', need(context.evidence, 'evidence').last, null),
     })),
     endRolledBack: assign(({ context }) => {
       const { error } = need(context.verdict, 'verdict');
-      return { ...NO_ATTEMPT, ended: end(context, 'rolledBack', 'rolledBack', error.message, error) };
+      return {
+        ...NO_ATTEMPT,
+        owed: [],
+        // A quarantine that was owed is written now.
+        paused: context.paused?.code === 'QUARANTINE_FAILED' ? null : context.paused,
+        ended: end(context, 'rolledBack', 'rolledBack', error.message, error),
+      };
     }),
     /** The same, but the attempt is kept: `RESUME` tries the quarantine again, and so does the next start. */
     endOwingQuarantine: assign(({ context }) => {

@@ -1,5 +1,5 @@
 import type { ErrorRecord } from '../errors.ts';
-import type { Verdict } from '../steps.ts';
+import type { Owed, Verdict } from '../steps.ts';
 import type {
   Attempt,
   Downloaded,
@@ -26,6 +26,8 @@ export interface UpdateContext {
   readonly evidence: ProbeEvidence | null;
   /** Why this attempt goes back. */
   readonly verdict: Verdict | null;
+  /** Releases of earlier attempts that are to be quarantined with this one's. */
+  readonly owed: readonly Owed[];
   /** The attempt that ended last; closed in the journal on the way into `idle`. */
   readonly ended: Ended | null;
   /** The committed version that is still watched for a crash loop. */

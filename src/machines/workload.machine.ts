@@ -12,6 +12,7 @@ import type { ErrorRecord, UpdateError } from '../errors.ts';
 import type { WorkloadSteps } from '../steps.ts';
 import type { LaunchTarget } from '../types.ts';
 import { undeclared } from './undeclared.ts';
+import { workloadRejects } from './workload.errors.ts';
 
 /** What the workload machine remembers; JSON throughout. */
 export interface WorkloadContext {
@@ -101,6 +102,7 @@ export const workloadMachine = setup({
     },
     starting: {
       description: 'The program is started through the gate.',
+      meta: workloadRejects('launch'),
       invoke: {
         id: 'launch',
         src: 'launch',
@@ -125,6 +127,7 @@ export const workloadMachine = setup({
     },
     running: {
       description: 'The program runs.',
+      meta: workloadRejects('attend'),
       invoke: {
         id: 'attend',
         src: 'attend',
@@ -139,6 +142,7 @@ export const workloadMachine = setup({
     },
     crashed: {
       description: 'It ended without being asked; what is left of its group is ended too.',
+      meta: workloadRejects('sweep'),
       invoke: {
         id: 'sweep',
         src: 'sweep',
@@ -156,6 +160,7 @@ export const workloadMachine = setup({
     },
     backingOff: {
       description: 'Waits before the next start: twice as long after each crash in a row, up to a cap.',
+      meta: workloadRejects('backOff'),
       always: { guard: 'stopWanted', target: 'stopped' },
       invoke: {
         id: 'backOff',
@@ -167,6 +172,7 @@ export const workloadMachine = setup({
     },
     stopping: {
       description: 'SIGTERM, then SIGKILL to the whole group after the grace.',
+      meta: workloadRejects('terminate'),
       invoke: {
         id: 'terminate',
         src: 'terminate',

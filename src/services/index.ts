@@ -75,7 +75,7 @@ function factsOf(
     Steps['rollback']['input'] & Steps['gate']['input'] & Steps['stage']['input'] & Steps['download']['input']
   >,
 ): AttemptFacts {
-  const { plan, verdict } = input;
+  const { plan, verdict, owed = [] } = input;
   const release = input.verified?.release ?? input.release ?? input.offer?.release ?? null;
   const note = input.verified?.note ?? input.offer?.note;
   const target = plan?.to.origin === 'store' ? plan.to : release;
@@ -84,6 +84,16 @@ function factsOf(
     ...(target === null ? {} : { digest: target.digest, version: target.version }),
     ...(verdict === undefined ? {} : { error: verdict.error, interruptions: verdict.interruptions }),
     ...(note === undefined ? {} : { note }),
+    ...(owed.length === 0
+      ? {}
+      : {
+          owed: owed.map(({ attempt, plan, verdict: { error, interruptions } }) => ({
+            attempt,
+            plan,
+            error,
+            interruptions,
+          })),
+        }),
   };
 }
 

@@ -260,6 +260,15 @@ export interface AttemptFacts {
   readonly error?: ErrorRecord | undefined;
   /** How often this release was interrupted, this time included. */
   readonly interruptions?: number | undefined;
+  /** Releases of earlier attempts that are still to be quarantined; without their evidence. */
+  readonly owed?:
+    | readonly {
+        readonly attempt: Attempt;
+        readonly plan: Plan;
+        readonly error: ErrorRecord;
+        readonly interruptions: number;
+      }[]
+    | undefined;
   /** What the history must say of it however it ends: a security override that was honoured. */
   readonly note?: string | undefined;
 }
@@ -316,8 +325,10 @@ export interface Journal {
   suspend(): Promise<void>;
   /** Newest first. */
   history(limit: number): Promise<AttemptRecord[]>;
-  /** How many attempts for this release ended because they were interrupted after the swap began. */
+  /** How many attempts for this release ended because they were interrupted after the swap began, since it was last pardoned. */
   interruptions(digest: string): Promise<number>;
+  /** Forgets the interruptions of a release so far; the history stays as it is. */
+  pardon(digest: string): Promise<void>;
   /** Time spent so far on a budget that survives restarts (`probe:<attempt>`, `watch:<digest>`), ms; 0 if never. */
   spent(budget: string): Promise<number>;
   spend(budget: string, totalMs: number): Promise<void>;

@@ -1,5 +1,6 @@
 import { ERROR_CODES } from '../error-codes.ts';
-import type { Steps, Verdict } from '../steps.ts';
+import { UpdateError } from '../errors.ts';
+import type { Owed, Steps, Verdict } from '../steps.ts';
 import type { Ports } from './ports.ts';
 
 /** An attempt that was interrupted is tried once more; after this many interruptions the release is held to be the cause. */
@@ -16,21 +17,43 @@ export function deservesQuarantine({ error, interruptions }: Verdict): boolean {
 
 /**
  * `rolledBack`: records the release in quarantine, with the evidence, so that it is not tried again; frees the gate.
+ * So are those of earlier attempts that could not be recorded then.
  *
- * @throws UpdateError `QUARANTINE_FAILED`
+ * @throws UpdateError `QUARANTINE_FAILED`, whatever the cause
  */
 export const quarantine =
   (ports: Pick<Ports, 'quarantine' | 'gate' | 'clock'>) =>
-  async ({ attempt, plan, verdict }: Steps['quarantine']['input']): Promise<{ quarantined: boolean }> => {
-    await ports.gate.release(attempt);
-    if (plan.to.origin === 'baseline' || !deservesQuarantine(verdict)) return { quarantined: false };
-    await ports.quarantine.add({
-      digest: plan.to.digest,
-      version: plan.to.version,
-      at: ports.clock.now(),
-      attempt: attempt.id,
-      reason: verdict.error,
-      evidence: verdict.evidence,
-    });
-    return { quarantined: true };
+  async ({
+    attempt,
+    plan,
+    verdict,
+    owed = [],
+  }: Steps['quarantine']['input']): Promise<{ quarantined: boolean }> => {
+    const record = async (failed: Owed): Promise<boolean> => {
+      const { to } = failed.plan;
+      if (to.origin === 'baseline' || !deservesQuarantine(failed.verdict)) return false;
+      await ports.quarantine.add({
+        digest: to.digest,
+        version: to.version,
+        at: ports.clock.now(),
+        attempt: failed.attempt.id,
+        reason: failed.verdict.error,
+        evidence: failed.verdict.evidence,
+      });
+      return true;
+    };
+    try {
+      try {
+        for (const earlier of owed) await record(earlier);
+        return { quarantined: await record({ attempt, plan, verdict }) };
+      } finally {
+        await ports.gate.release(attempt);
+      }
+    } catch (error) {
+      // Whatever went wrong: by this code `schedule` knows that the attempt must stay open, and so does the next start.
+      const { code, message } = UpdateError.from(error);
+      throw code === 'QUARANTINE_FAILED'
+        ? error
+        : new UpdateError('QUARANTINE_FAILED', `could not end the attempt: ${message}`, { cause: error });
+    }
   };

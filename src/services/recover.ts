@@ -8,8 +8,9 @@
  * - What runs next is complete and verified, whatever `current` says.
  */
 import { UpdateError } from '../errors.ts';
-import type { Recovered, Verdict } from '../steps.ts';
+import type { Owed, Recovered, Verdict } from '../steps.ts';
 import type { Ended, Plan, VersionRef, Watch } from '../types.ts';
+import { openBudget } from './budget.ts';
 import type { InFlight, Ports, StoredVersion } from './ports.ts';
 import { runnable } from './runnable.ts';
 
@@ -54,28 +55,49 @@ async function verdictOn(journal: Ports['journal'], inFlight: InFlight, plan: Pl
   };
 }
 
+/** The releases of earlier attempts that are still to be quarantined, where there are any. */
+const owedBy = ({ facts: { owed } }: InFlight): { readonly owed?: readonly Owed[] } =>
+  owed === undefined
+    ? {}
+    : {
+        owed: owed.map(({ attempt, plan, error, interruptions }) => ({
+          attempt,
+          plan,
+          verdict: { error, evidence: [], interruptions },
+        })),
+      };
+
+/** What may fail without keeping the workload from its start. */
+async function orWarn({ reporter }: Pick<Ports, 'reporter'>, work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
+  }
+}
+
 /** Nothing was under way: starts what is current, or the best of what is left of it. */
 async function settle(ports: Needs, ended: Ended | null, signal: AbortSignal): Promise<Recovered> {
   const wanted = await ports.store.current();
   const versions = await ports.store.list();
   const { ref, entry } = await runnable(ports, wanted, signal);
-  if (!sameRef(ref, wanted)) await ports.store.activate(ref);
-  const { pid } = await startSomehow(ports, { ref, entry }, signal);
+  // Where it cannot be pointed to, it runs all the same, and the next start tries again.
+  if (!sameRef(ref, wanted)) await orWarn(ports, ports.store.activate(ref));
+  const started = await startSomehow(ports, { ref, entry }, signal);
 
   const committed =
     ref.origin === 'baseline' || versions.some((it) => sameRef(it.ref, ref) && it.mark !== null);
-  if (committed || pid === null)
-    return { next: 'idle', ended, watch: unfinishedWatch(ref, versions), paused: null };
+  if (committed) return { next: 'idle', ended, watch: unfinishedWatch(ref, versions), paused: null };
   // Current, but nothing says that it was ever healthy (the journal is lost): it has to show it now.
   const before =
     versions.find((it) => it.mark !== null && !sameRef(it.ref, ref))?.ref ?? ports.store.baseline;
-  return {
-    next: 'probing',
-    attempt: { id: ports.ids.next(), trigger: 'recovery', mode: 'apply' },
-    plan: { from: before, to: ref },
-    pid,
-    watch: null,
-  };
+  const attempt = { id: ports.ids.next(), trigger: 'recovery', mode: 'apply' } as const;
+  const plan = { from: before, to: ref };
+  if (started.pid !== null) return { next: 'probing', attempt, plan, pid: started.pid, watch: null };
+  // It cannot even be started, and would never be by itself: what was there before it runs instead.
+  const { failure } = started;
+  const verdict = { error: failure.toRecord(), evidence: [failure.message], interruptions: 0 };
+  return { next: 'rollingBack', attempt, plan, verdict, watch: null };
 }
 
 /** A workload that cannot be started at once is the supervisor's to try again; the daemon comes up all the same. */
@@ -83,14 +105,14 @@ async function startSomehow(
   { workload, reporter }: Needs,
   target: { ref: VersionRef; entry: string },
   signal: AbortSignal,
-): Promise<{ pid: number | null }> {
+): Promise<{ pid: number } | { pid: null; failure: UpdateError }> {
   try {
     return await workload.start(target, signal);
   } catch (error) {
     const failure = UpdateError.from(error);
     if (failure.code === 'CANCELLED') throw failure;
     reporter.report({ kind: 'warning', error: failure.toRecord() });
-    return { pid: null };
+    return { pid: null, failure };
   }
 }
 
@@ -104,8 +126,9 @@ export const recover =
   async (_input: unknown, signal: AbortSignal): Promise<Recovered> => {
     const { workload, store, downloads, journal } = ports;
     await workload.endSurvivor();
-    await store.tidy();
-    await downloads.remove('unpacked');
+    // What lies about is in nobody's way; a workload that does not run is.
+    await orWarn(ports, store.tidy());
+    await orWarn(ports, downloads.remove('unpacked'));
     const inFlight = await journal.inFlight();
     if (inFlight === null) return settle(ports, null, signal);
     const { attempt, state, facts, suspended } = inFlight;
@@ -119,7 +142,12 @@ export const recover =
       const { pid } = sameRef(ref, plan.to)
         ? await startSomehow(ports, { ref, entry }, signal)
         : { pid: null };
-      if (pid !== null) return { next: 'probing', attempt, plan, pid, watch };
+      if (pid !== null) {
+        // It was healthy, and starts anew: what it took the first time must not be held against it.
+        if (state === 'committed') await openBudget(ports, `probe:${attempt.id}`).spend(0);
+        return { next: 'probing', attempt, plan, pid, watch };
+      }
     }
-    return { next: 'rollingBack', attempt, plan, verdict: await verdictOn(journal, inFlight, plan), watch };
+    const verdict = await verdictOn(journal, inFlight, plan);
+    return { next: 'rollingBack', attempt, plan, verdict, ...owedBy(inFlight), watch };
   };

@@ -1,6 +1,6 @@
 import { UpdateError } from '../errors.ts';
 import type { Steps } from '../steps.ts';
-import type { ProbeEvidence } from '../types.ts';
+import type { ProbeEvidence, VersionRef } from '../types.ts';
 import { addressIsFree } from './address.ts';
 import { pollHealth } from './health.ts';
 import type { Ports } from './ports.ts';
@@ -16,21 +16,30 @@ type Policy = Pick<
 async function goBack(
   ports: Needs,
   settings: Policy,
-  { plan }: Steps['rollback']['input'],
+  { plan, verdict: { error } }: Steps['rollback']['input'],
   signal: AbortSignal,
 ): Promise<ProbeEvidence> {
   const { workload, store, probe } = ports;
-  await workload.stop(signal);
-  const free = await addressIsFree(ports, settings.addressFreeMs, signal);
-  const { ref, entry } = await runnable(ports, plan.from, signal, plan.to);
-  await store.activate(ref);
-  // The old version is started whatever the address says: a workload that tries is better than none.
-  await workload.start({ ref, entry }, signal);
-  if (!free)
-    throw new UpdateError(
-      'PROBE_ADDRESS_TAKEN',
-      `something other than the workload answers at ${probe.address}, so ${ref.version} cannot be seen to be healthy`,
+  let { version } = plan.from;
+  // On a disk that is full nothing could be started again; so what still runs is not stopped.
+  if (error.code !== 'JOURNAL_WRITE_FAILED' || !(await wasNeverLeft(ports, plan.from))) {
+    await workload.stop(signal);
+    const free = await addressIsFree(ports, settings.addressFreeMs, signal);
+    const { ref, entry } = await runnable(ports, plan.from, signal, plan.to);
+    const unpointed = await store.activate(ref).then(
+      () => null,
+      (failure: unknown) => UpdateError.from(failure),
     );
+    // The old version is started whatever the disk and the address say: a workload that tries is better than none.
+    await workload.start({ ref, entry }, signal);
+    if (unpointed !== null) throw unpointed;
+    if (!free)
+      throw new UpdateError(
+        'PROBE_ADDRESS_TAKEN',
+        `something other than the workload answers at ${probe.address}, so ${ref.version} cannot be seen to be healthy`,
+      );
+    version = ref.version;
+  }
   // A crash of the old version is not the end: the supervisor starts it again until the time is over.
   const verdict = await pollHealth(
     ports,
@@ -46,8 +55,17 @@ async function goBack(
   if (verdict.kind === 'healthy') return verdict.evidence;
   throw new UpdateError(
     'PROBE_TIMEOUT',
-    `expected 200 from ${probe.address} within ${String(settings.rollbackTimeoutMs / 1000)} s of starting ${ref.version} again; last seen: ${verdict.evidence.last}`,
+    `expected 200 from ${probe.address} within ${String(settings.rollbackTimeoutMs / 1000)} s of starting ${version} again; last seen: ${verdict.evidence.last}`,
   );
+}
+
+/** Whether the version that is gone back to runs and is current still: the swap had not done anything yet. */
+async function wasNeverLeft({ workload, store }: Needs, from: VersionRef): Promise<boolean> {
+  const { state, ref } = workload.status();
+  const isFrom = (it: VersionRef | null): boolean =>
+    it?.origin === from.origin &&
+    (it.origin === 'baseline' || (from.origin === 'store' && it.digest === from.digest));
+  return state === 'running' && isFrom(ref) && isFrom(await store.current());
 }
 
 const untilStopped = (signal: AbortSignal): Promise<never> =>
@@ -61,7 +79,7 @@ const untilStopped = (signal: AbortSignal): Promise<never> =>
 
 /**
  * `rollingBack`: ends the new version, points `current` back, starts and probes the old one. Can be run again at any
- * point. When it fails, the supervisor keeps trying the old version, and the journal says that it failed, and still why it goes back.
+ * point. What could not even begin, because the journal cannot be written, leaves the old one running. When it fails, the supervisor keeps trying the old version, and the journal says that it failed, and still why it goes back.
  *
  * @throws UpdateError `ROLLBACK_FAILED`
  */

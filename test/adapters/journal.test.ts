@@ -100,10 +100,47 @@ describe('openJournal', () => {
 
   it('says STATE_DIR_UNUSABLE where no file can be', () =>
     inFolder(async (folder) => {
-      await mkdir(join(folder, 'state.db'));
-      await symlink(join(folder, 'nowhere'), join(folder, 'link.db'));
-      for (const path of ['state.db', 'link.db', 'no/state.db'])
-        expect(codeOf(() => open(join(folder, path)))).toBe('STATE_DIR_UNUSABLE');
+      expect(codeOf(() => open(join(folder, 'no/state.db')))).toBe('STATE_DIR_UNUSABLE');
+    }));
+
+  const instead: [string, (path: string) => Promise<unknown>][] = [
+    ['a folder', (path) => mkdir(join(path, 'with', 'things'), { recursive: true })],
+    ['a link to nowhere', (path) => symlink('nowhere', path)],
+    ['a link to a file', (path) => symlink(import.meta.filename, path)],
+  ];
+  it.each(instead)('sets %s aside that stands in its place', (_, make) =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'state.db');
+      await make(path);
+      const { journal, damage } = open(path);
+      expect(damage?.code).toBe('JOURNAL_DAMAGED');
+      await journal.enter(attemptOf('a'), 'checking', {});
+      journal.end();
+      expect((await readdir(folder)).sort()).toEqual(['state.db', 'state.db.damaged-20260102T030405.000Z']);
+    }),
+  );
+
+  it('reports a journal that is not there where one must be', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'state.db');
+      for (const damaged of [true, false]) {
+        const { journal, damage } = openJournal({ path, clock, expected: true });
+        expect(damage?.code).toBe(damaged ? 'JOURNAL_DAMAGED' : undefined);
+        journal.end();
+      }
+    }));
+
+  it('keeps the newest five that were set aside, with what lies beside them', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'state.db');
+      const aside = (day: number): string => `state.db.damaged-2026010${String(day)}T000000.000Z`;
+      for (let day = 1; day <= 7; day += 1) {
+        await writeFile(path, 'this is not a database '.repeat(500));
+        await writeFile(join(folder, `${aside(day)}-journal`), 'was beside it');
+        openJournal({ path, clock: { now: () => Date.UTC(2026, 0, day) } }).journal.end();
+      }
+      const left = (await readdir(folder)).filter((name) => name.includes('damaged')).sort();
+      expect(left).toEqual([3, 4, 5, 6, 7].flatMap((day) => [aside(day), `${aside(day)}-journal`]));
     }));
 
   const edit = (sql: string) => (path: string) => {

@@ -31,6 +31,9 @@ const COMMANDS = [
   'feed refresh',
   'feed verify',
   'feed serve',
+  'statechart',
+  'statechart paths',
+  'statechart coverage',
 ];
 
 const words = (command: string): string[] => command.split(' ').filter((word) => word !== '');

@@ -398,6 +398,25 @@ describe('clearQuarantine', () => {
     expect(await left()).toHaveLength(3);
   });
 
+  it('forgives the interruptions too: the next one is the first again', async () => {
+    const to = { origin: 'store', version: '1.2.0', digest: DIGESTS[2]! } as const;
+    const plan = { from: rig.store.baseline, to };
+    for (const id of ['a-1', 'a-2']) {
+      await rig.journal.enter(attempt({ id }), 'probing', { plan });
+      const error = { code: 'ATTEMPT_INTERRUPTED', message: 'stopped' } as const;
+      await rig.journal.close(ended({ attempt: attempt({ id }), outcome: 'rolledBack', error, to }));
+    }
+    expect(await rig.journal.interruptions(to.digest)).toBe(2);
+    await api.clearQuarantine('1.2.0');
+    expect(await rig.journal.interruptions(to.digest)).toBe(0);
+  });
+
+  it('keeps a release whose interruptions cannot be forgiven', async () => {
+    rig.journal.end();
+    expect(await refusal(api.clearQuarantine('1.2.0'))).toBe('JOURNAL_WRITE_FAILED');
+    expect(await left()).toHaveLength(3);
+  });
+
   it('clears nothing by a version of several releases', async () => {
     await rig.quarantine.add({
       digest: 'c'.repeat(64),

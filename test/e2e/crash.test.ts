@@ -1,29 +1,21 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, inject, it } from 'vitest';
+import type { FaultOrder } from '../kill/support/fault-order.ts';
+import type { FaultPoint } from '../kill/support/fault-points.ts';
+import { workloadProcesses } from '../kill/support/invariants.ts';
 import { createHost, isAlive, type Host } from './support/host.ts';
 import type { Behaviour } from './support/workload-program.ts';
 
-/** Starts a daemon that kills itself in a state, and waits until it did. */
-async function dieIn(host: Host, state: string, phase: 'began' | 'done' = 'began'): Promise<void> {
-  const program = join(import.meta.dirname, 'support', 'daemon-that-dies.ts');
+/** Starts a daemon that kills itself in a state: its intent written and its service about to run, or its service done. */
+async function dieIn(host: Host, state: string, when: FaultPoint['when'] = 'before'): Promise<void> {
+  const program = join(import.meta.dirname, '..', 'kill', 'support', 'daemon.ts');
+  const order: FaultOrder = { kill: { at: `step ${state}`, nth: 1, when } };
   await host.start({
-    argv: [process.execPath, program, host.configFile, state, phase],
-    env: { TRUST_FILE: join(inject('built').keys, 'trust.json') },
+    argv: [process.execPath, program, host.configFile],
+    env: { TRUST_FILE: join(inject('built').keys, 'trust.json'), CORESDK_TEST_FAULT: JSON.stringify(order) },
   });
   expect(await host.exited()).toBe('SIGKILL');
-}
-
-/** Every process that runs out of this host's folder. */
-async function processesOf(host: Host): Promise<number[]> {
-  const found: number[] = [];
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name) || !(await isAlive(Number(name)))) continue;
-    const { readFile } = await import('node:fs/promises');
-    const line = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '');
-    if (line.includes(`${host.root}/`) && !line.includes('sidecar.yaml')) found.push(Number(name));
-  }
-  return found;
 }
 
 /** What must hold after every recovery. */
@@ -36,7 +28,7 @@ async function expectOneHealthyVersion(host: Host, allowed: readonly string[]): 
   expect(status.workload.version === '0.0.0-0' ? 'baseline' : status.workload.version).toBe(
     await host.answer(),
   );
-  expect(await processesOf(host)).toEqual([status.workload.pid]);
+  expect(await workloadProcesses(host)).toEqual([status.workload.pid]);
   const folders = await readdir(join(host.stateDir, 'versions'));
   expect(folders.filter((name) => name.startsWith('.'))).toEqual([]);
 }
@@ -60,14 +52,14 @@ describe('kill -9 of the daemon', () => {
   );
 
   const after = [
-    ['swapping', 'began'],
-    ['swapping', 'done'],
-    ['probing', 'began'],
+    ['swapping', 'before'],
+    ['swapping', 'after'],
+    ['probing', 'before'],
   ] as const;
-  it.each(after)('in %s (%s): it goes back, and tries once more', async (state, phase) => {
+  it.each(after)('in %s (%s its service): it goes back, and tries once more', async (state, when) => {
     await using host = await createHost();
     await host.publisher.publish({ version: '1.1.0' });
-    await dieIn(host, state, phase);
+    await dieIn(host, state, when);
     await host.start();
     await host.until(
       '1.1.0 is committed',

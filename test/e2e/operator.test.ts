@@ -1,7 +1,8 @@
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { createHost } from './support/host.ts';
+import { workloadProcesses } from '../kill/support/invariants.ts';
+import { createHost, eventually } from './support/host.ts';
 
 describe('the operator', () => {
   it('checks, looks what would happen, and updates, with exit codes and one line each', async () => {
@@ -80,12 +81,29 @@ describe('the operator', () => {
   it('on Kubernetes has the workload supervised and nothing else: no state directory, exit 5', async () => {
     await using host = await createHost({ env: { CORESDK_RUNTIME: 'k8s' } });
     await host.start();
-    const { eventually } = await import('./support/host.ts');
     await eventually('the workload', async () => ((await host.answer()) === 'baseline' ? true : null));
     await expect(stat(host.stateDir)).rejects.toThrow('ENOENT');
     expect((await host.core('sidecar', 'update')).code).toBe(5);
     expect(await host.stop()).toBe(0);
     expect(await host.answer()).toBeNull();
+  });
+
+  it('on Kubernetes a killed daemon’s workload is ended by the next one', async () => {
+    await using host = await createHost({ env: { CORESDK_RUNTIME: 'k8s' } });
+    await host.start();
+    await host.untilAnswer();
+    const left = await workloadProcesses(host);
+    expect(left).toHaveLength(1);
+    await host.kill();
+    expect(await workloadProcesses(host)).toEqual(left);
+    await host.start();
+    await eventually('another workload alone', async () => {
+      const [pid, ...more] = await workloadProcesses(host);
+      return pid !== undefined && pid !== left[0] && more.length === 0 ? true : null;
+    });
+    expect(await host.untilAnswer()).toBe('baseline');
+    expect(await host.stop()).toBe(0);
+    expect(await workloadProcesses(host)).toEqual([]);
   });
 
   it('makes a mistake in the configuration: exit 2, and the key, the value and what is allowed', async () => {

@@ -14,6 +14,7 @@ export function memoryJournal(clock: Pick<Clock, 'now'>): Journal {
   const budgets = new Map<string, number>();
   const refusals = new Map<string, Refusal>();
   const seen = new Map<string, number>();
+  const pardoned = new Set<string>();
   let flying: InFlight | null = null;
   let ended = false;
 
@@ -28,13 +29,26 @@ export function memoryJournal(clock: Pick<Clock, 'now'>): Journal {
     if (record !== undefined) records[index] = change(record);
   };
 
+  const interrupted = (digest: string): AttemptRecord[] =>
+    records.filter(
+      (record) =>
+        record.digest === digest &&
+        record.endedAt !== null &&
+        record.outcome === 'rolledBack' &&
+        record.error?.code === 'ATTEMPT_INTERRUPTED',
+    );
+
   return {
     enter: (attempt, state, facts) =>
       write(() => {
         const at = clock.now();
         const same = flying?.attempt.id === attempt.id;
-        if (flying !== null && !same)
-          change(flying.attempt.id, (record) => ({ ...record, endedAt: at, outcome: 'interrupted' }));
+        if (flying !== null && !same) {
+          const error = (flying.state === 'rolledBack' ? flying.facts.error : undefined) ?? null;
+          const outcome = error === null ? 'interrupted' : 'rolledBack';
+          const reason = error?.message ?? `attempt ${attempt.id} began`;
+          change(flying.attempt.id, (record) => ({ ...record, endedAt: at, outcome, reason, error }));
+        }
         const known: AttemptFacts = {
           ...(same ? flying?.facts : {}),
           ...Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined)),
@@ -88,15 +102,11 @@ export function memoryJournal(clock: Pick<Clock, 'now'>): Journal {
       }),
     history: (limit) => Promise.resolve(records.slice(0, limit)),
     interruptions: (digest) =>
-      Promise.resolve(
-        records.filter(
-          (record) =>
-            record.digest === digest &&
-            record.endedAt !== null &&
-            record.outcome === 'rolledBack' &&
-            record.error?.code === 'ATTEMPT_INTERRUPTED',
-        ).length,
-      ),
+      Promise.resolve(interrupted(digest).filter(({ id }) => !pardoned.has(id)).length),
+    pardon: (digest) =>
+      write(() => {
+        for (const { id } of interrupted(digest)) pardoned.add(id);
+      }),
     spent: (budget) => Promise.resolve(budgets.get(budget) ?? 0),
     spend: (budget, totalMs) =>
       write(() => {

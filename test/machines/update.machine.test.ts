@@ -510,13 +510,13 @@ const CASES: readonly Case[] = [
   },
   {
     transition: 'committed commit.error 0',
-    title: 'a commit that cannot be written leaves the healthy version, and says so',
+    title: 'a commit that cannot be written leaves the healthy version, watches it, and says so',
     given: at('committed'),
     when: (h) => h.say('commit', error('COMMIT_FAILED')),
     then: 'idle',
     context: {
       ...NO_ATTEMPT,
-      watch: null,
+      watch: WATCH,
       ended: ended({
         outcome: 'error',
         reason: 'it went wrong',
@@ -777,6 +777,23 @@ describe('the update machine', () => {
     expect(h.context()).toMatchObject({ ...NO_ATTEMPT, paused: null, ended: { outcome: 'rolledBack' } });
     await h.send(EVENTS.CHECK);
     expect(h.state()).toBe('checking');
+  });
+
+  it('keeps what is owed when a crash loop leads back meanwhile, and writes both', async () => {
+    const older = stored('0.9.0', 'f');
+    const h = await at('recovering')();
+    await h.say('recover', { ...HALF_DONE, watch: { version: OLD, previous: older } });
+    await h.say('rollback', EVIDENCE);
+    await h.say('quarantine', error('QUARANTINE_FAILED', 'full'));
+    const owed = [{ attempt: attempt(), plan: PLAN, verdict: VERDICT }];
+    const looped = { attempt: attempt({ id: 'a-9' }), plan: { from: older, to: OLD }, verdict: VERDICT };
+    await h.say('watch', { saw: 'crashLoop', ...looped });
+    expect(h.inputs('rollback').at(-1)).toEqual({ ...looped, owed });
+    await h.say('rollback', EVIDENCE);
+    expect(h.inputs('quarantine').at(-1)).toEqual({ ...looped, owed });
+    await h.say('quarantine', { quarantined: true });
+    expect(h.context()).toMatchObject({ ...NO_ATTEMPT, owed: [], paused: null });
+    expect(h.context().ended).toMatchObject({ attempt: { id: 'a-9' }, outcome: 'rolledBack' });
   });
 
   it('retries a rollback until it works, as one attempt', async () => {

@@ -5,13 +5,14 @@ import { deservesQuarantine, quarantine } from '../../src/services/quarantine.ts
 import type { Verdict } from '../../src/steps.ts';
 import type { Plan } from '../../src/types.ts';
 import { refusal } from '../fixtures/refusal.ts';
-import { attempt, NEW, OLD, PLAN } from '../machines/values.ts';
+import { attempt, NEW, OLD, PLAN, stored } from '../machines/values.ts';
 import { createRig, NEVER, NOW, type Rig } from './rig.ts';
 
 let rig: Rig;
 beforeEach(() => {
   rig = createRig();
 });
+const other = stored('1.3.0', 'e');
 const verdict = (code: ErrorCode, interruptions = 0): Verdict => ({
   error: { code, message: 'why' },
   evidence: ['seen'],
@@ -90,6 +91,25 @@ describe('quarantine', () => {
     await rig.clock.advance(1_000);
     expect(await run(verdict('PROBE_TIMEOUT'))).toEqual({ quarantined: true });
     expect(await rig.quarantine.list()).toMatchObject([{ at: NOW }]);
+  });
+
+  it('is owed whatever keeps it from its end: a fault of the program too', async () => {
+    rig.gate.release = () => Promise.reject(new TypeError('a bug'));
+    expect(await refusal(run(verdict('PROBE_TIMEOUT')))).toBe('QUARANTINE_FAILED');
+    // What could be recorded is.
+    expect(await rig.quarantine.list()).toMatchObject([{ digest: NEW.digest }]);
+  });
+
+  it('records what earlier attempts owe, those first', async () => {
+    const earlier = {
+      attempt: attempt({ id: 'a-0' }),
+      plan: { from: OLD, to: other },
+      verdict: verdict('PROBE_EXITED'),
+    };
+    await quarantine(rig)({ attempt: attempt(), plan: PLAN, verdict: verdict('INTERNAL'), owed: [earlier] });
+    expect(await rig.quarantine.list()).toMatchObject([
+      { digest: other.digest, attempt: 'a-0', reason: { code: 'PROBE_EXITED' } },
+    ]);
   });
 
   it('frees the gate, even when it cannot write', async () => {

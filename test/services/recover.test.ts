@@ -112,10 +112,26 @@ describe('with nothing under way', () => {
     expect(rig.reporter.warnings()).toEqual([{ code: 'WORKLOAD_START_FAILED', message: 'no such file' }]);
   });
 
-  it('does not probe what could not be started', async () => {
+  it('goes back from what was never committed and cannot be started: nobody else ever would', async () => {
     await rig.store.activate(to);
     rig.workload.startFault = new UpdateError('WORKLOAD_START_FAILED', 'no such file');
+    expect(await run()).toMatchObject({
+      next: 'rollingBack',
+      attempt: { trigger: 'recovery', mode: 'apply' },
+      plan: { to },
+      verdict: { error: { code: 'WORKLOAD_START_FAILED', message: 'no such file' }, interruptions: 0 },
+    });
+  });
+
+  it('starts the workload though the disk cannot be tidied or pointed to it', async () => {
+    const fault = new UpdateError('STATE_DIR_UNUSABLE', 'EIO');
+    rig.store.tidy = () => Promise.reject(fault);
+    rig.downloads.remove = () => Promise.reject(fault);
+    damage(rig, '1.0.0');
+    rig.store.activate = () => Promise.reject(fault);
     expect(await run()).toMatchObject({ next: 'idle' });
+    expect(runs()).toBe('0.9.0');
+    expect(rig.reporter.warnings().filter(({ code }) => code === 'STATE_DIR_UNUSABLE')).toHaveLength(3);
   });
 
   it('removes what was half unpacked, and keeps what was downloaded', async () => {
@@ -188,6 +204,14 @@ describe('an attempt that was interrupted from the swap on', () => {
     expect(await run()).toMatchObject({ next: 'rollingBack', verdict: { interruptions: 2 } });
   });
 
+  it('hands on what earlier attempts owe', async () => {
+    const owed = { attempt: attempt({ id: 'a-0' }), plan: { from, to } };
+    const facts = { error: RECORD, interruptions: 0 };
+    await swapped('rollingBack', { ...facts, owed: [{ ...owed, ...facts }] });
+    const verdict = { error: RECORD, evidence: [], interruptions: 0 };
+    expect(await run()).toMatchObject({ next: 'rollingBack', owed: [{ ...owed, verdict }] });
+  });
+
   it.each<StateName>(['rollingBack', 'rolledBack', 'failed'])(
     'in %s goes back for the reason that it had',
     async (state) => {
@@ -226,6 +250,16 @@ describe('an attempt that was interrupted from the swap on', () => {
       watch: null,
     });
     expect(runs()).toBe('1.1.0');
+  });
+});
+
+describe('after its commit', () => {
+  it('has the whole time again to show its health: it was healthy once, and starts anew', async () => {
+    await swapped('committed');
+    await rig.store.activate(to);
+    await rig.journal.spend(`probe:${attempt().id}`, 50_000);
+    await run();
+    expect(await rig.journal.spent(`probe:${attempt().id}`)).toBe(0);
   });
 });
 
@@ -274,13 +308,6 @@ describe('what recovery cannot do', () => {
       'read the store',
       () => {
         rig.store.list = () => Promise.reject(new UpdateError('WORKLOAD_STOP_FAILED', 'x'));
-      },
-    ],
-    [
-      'point to what it starts',
-      () => {
-        damage(rig, '1.0.0');
-        rig.store.activate = () => Promise.reject(new UpdateError('WORKLOAD_STOP_FAILED', 'x'));
       },
     ],
   ])('is passed on: %s', async (_, fail) => {

@@ -35,6 +35,32 @@ describe('rollback', () => {
     expect(rig.workload.running?.target).toEqual({ ref: from, entry: '/memory/1.0.0/run' });
   });
 
+  it('starts the old version though it cannot be pointed to, and says that it failed', async () => {
+    rig.store.activate = () => Promise.reject(new UpdateError('STAGE_FAILED', 'EIO'));
+    const refused = refusal(run());
+    await rig.clock.advance(5_000);
+    expect(await refused).toBe('ROLLBACK_FAILED');
+    expect(rig.workload.running?.target.ref).toEqual(from);
+  });
+
+  it('does not stop the old version when the swap could not even begin', async () => {
+    await rig.store.activate(from);
+    await rig.workload.start({ ref: from, entry: '/memory/1.0.0/run' }, NEVER);
+    rig.calls.length = 0;
+    const verdict = { ...VERDICT, error: { code: 'JOURNAL_WRITE_FAILED', message: 'x' } } as const;
+    rig.probe.script = [200];
+    expect(await run(NEVER, { from, to }, verdict)).toMatchObject({ last: 'HTTP 200' });
+    expect(rig.calls).toEqual([]);
+  });
+
+  it('ends the new version when its probe could not even begin', async () => {
+    const verdict = { ...VERDICT, error: { code: 'JOURNAL_WRITE_FAILED', message: 'x' } } as const;
+    const going = run(NEVER, { from, to }, verdict);
+    await rig.clock.advance(5_000);
+    await going;
+    expect(rig.calls).toContain('stop');
+  });
+
   it('can be run again at any point', async () => {
     await back();
     rig.probe.script = ['refused', 200];

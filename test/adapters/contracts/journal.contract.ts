@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock, Journal } from '../../../src/services/ports.ts';
-import type { Attempt, Ended, OutcomeKind, Plan } from '../../../src/types.ts';
+import type { Attempt, Ended, OutcomeKind, Plan, Trigger } from '../../../src/types.ts';
+
+/** All of them: the compiler sees to it. */
+const TRIGGERS: Record<Trigger, true> = {
+  schedule: true,
+  check: true,
+  update: true,
+  bundle: true,
+  rollback: true,
+  watch: true,
+  recovery: true,
+};
 
 /** A journal under test. */
 export interface JournalWorld {
@@ -187,6 +198,50 @@ export function describeJournal(
         }
         expect(await journal.interruptions(digest)).toBe(1);
         expect(await journal.interruptions('e'.repeat(64))).toBe(0);
+      }));
+
+    it('forgets the interruptions of a release that is pardoned, and counts later ones', () =>
+      run(async ({ journal, reopen }) => {
+        const error = { code: 'ATTEMPT_INTERRUPTED', message: 'stopped' } as const;
+        const interrupt = async (on: Journal, id: string): Promise<void> => {
+          await on.enter(attemptOf(id), 'swapping', { plan });
+          await on.close(endOf(id, 'rolledBack', { error }));
+        };
+        await interrupt(journal, 'a');
+        await interrupt(journal, 'b');
+        await journal.pardon('e'.repeat(64));
+        expect(await journal.interruptions(digest)).toBe(2);
+        await journal.pardon(digest);
+        expect(await journal.interruptions(digest)).toBe(0);
+        expect((await journal.history(10)).map(({ outcome }) => outcome)).toEqual([
+          'rolledBack',
+          'rolledBack',
+        ]);
+        const again = await reopen();
+        await interrupt(again, 'c');
+        expect(await again.interruptions(digest)).toBe(1);
+      }));
+
+    it('ends an attempt that only owes its quarantine as rolled back when another overtakes it', () =>
+      run(async ({ journal }) => {
+        const error = { code: 'PROBE_TIMEOUT', message: 'no 200' } as const;
+        await journal.enter(attemptOf('a'), 'rolledBack', { plan, error, interruptions: 0 });
+        const owed = [{ attempt: attemptOf('a'), plan, error, interruptions: 0 }];
+        await journal.enter(attemptOf('b'), 'rollingBack', { plan, owed });
+        expect((await journal.history(10))[1]).toMatchObject({ id: 'a', outcome: 'rolledBack', error });
+        expect((await journal.inFlight())?.facts.owed).toEqual(owed);
+      }));
+
+    it('takes every trigger that an attempt may have', () =>
+      run(async ({ journal, reopen }) => {
+        const triggers = Object.keys(TRIGGERS) as Trigger[];
+        for (const trigger of triggers) {
+          const attempt: Attempt = { id: trigger, trigger, mode: 'apply' };
+          await journal.enter(attempt, 'probing', { plan });
+          expect((await journal.inFlight())?.attempt).toEqual(attempt);
+        }
+        const again = await reopen();
+        expect((await again.history(10)).map(({ trigger }) => trigger)).toEqual(triggers.reverse());
       }));
 
     it('keeps what is spent of a budget', () =>

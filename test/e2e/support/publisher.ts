@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { inject } from 'vitest';
 import { hostPlatform } from '../../../src/config/index.ts';
 import { createBundle, type CreateBundleOptions } from '../../../src/publish/bundle-writer.ts';
 import { publishToFeed, type PublishOptions } from '../../../src/publish/feed.ts';
@@ -41,9 +40,12 @@ export async function flipByte(path: string): Promise<void> {
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/** Makes a publisher that writes below `root`. */
-export function createPublisher(root: string): Publisher {
-  const { keys: ownKeys } = inject('built');
+/**
+ * Makes a publisher that writes below `root`.
+ *
+ * @param ownKeys - folder of the private keys that the program knows
+ */
+export function createPublisher(root: string, ownKeys: string): Publisher {
   const feedDir = join(root, 'feed');
   let made = 0;
 

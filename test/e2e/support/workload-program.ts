@@ -10,6 +10,10 @@ export type Behaviour =
   | 'silent'
   /** Healthy, and does not care for SIGTERM. */
   | 'ignoresSigterm'
+  /** 500, and does not care for SIGTERM. */
+  | 'answers500Stubborn'
+  /** Healthy, but 500 while there is a file with the name `$SICK_FILE`. */
+  | 'healthyUnlessSick'
   /** 500, with a child in its group that ignores SIGTERM and writes its pid to `$CHILD_PID_FILE`. */
   | 'answers500WithChild'
   /** Healthy; its listener is a child in a session of its own, which outlives it and writes its pid to `$CHILD_PID_FILE`. */
@@ -30,9 +34,10 @@ const fs = require('node:fs');
 const { spawn } = require('node:child_process');
 const version = ${JSON.stringify(version)};
 const behaviour = ${JSON.stringify(behaviour)};
-const { PORT, CHILD_PID_FILE } = process.env;
+const { PORT, CHILD_PID_FILE, SICK_FILE } = process.env;
+const sick = () => behaviour.startsWith('answers500') || (behaviour === 'healthyUnlessSick' && fs.existsSync(SICK_FILE));
 const listen = () => http.createServer((request, response) => {
-  response.statusCode = request.url === '/healthz' && behaviour.startsWith('answers500') ? 500 : 200;
+  response.statusCode = request.url === '/healthz' && sick() ? 500 : 200;
   response.setHeader('connection', 'close');
   response.end(version);
 }).listen(Number(PORT), '127.0.0.1');
@@ -46,7 +51,7 @@ if (process.argv[2] === 'listener') {
 } else {
   const child = (role, detached) => spawn(process.execPath, [__filename, role], { stdio: 'ignore', detached }).unref();
   if (behaviour === 'exits') process.exit(3);
-  if (behaviour === 'ignoresSigterm') process.on('SIGTERM', () => {});
+  if (behaviour === 'ignoresSigterm' || behaviour === 'answers500Stubborn') process.on('SIGTERM', () => {});
   if (behaviour === 'answers500WithChild') child('stubborn', false);
   if (behaviour === 'leavesListener') child('listener', true);
   else if (behaviour !== 'silent') listen();

@@ -1,0 +1,126 @@
+/** `core statechart paths|coverage`: the tests that the statecharts ask for, and which transitions the last test run took. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Option, type Command } from 'commander';
+import { UpdateError, hasErrno } from '../../errors.ts';
+import {
+  coverageOf,
+  coverageText,
+  generatePlans,
+  junitSkeleton,
+  plansText,
+  readTaken,
+  updateSubject,
+  workloadSubject,
+  type PlanDocument,
+  type PlanSubject,
+  type Taken,
+} from '../../statechart/plans/index.ts';
+import type { CliContext } from '../context.ts';
+
+const SUBJECTS = { update: updateSubject, workload: workloadSubject } as const satisfies Record<
+  string,
+  PlanSubject
+>;
+
+const FORMATS = {
+  json: (document: PlanDocument) => JSON.stringify(document, null, 2),
+  text: plansText,
+  'junit-skeleton': junitSkeleton,
+} as const;
+
+/** Where the tests leave what they took, from the project's folder. */
+const DATA = join('coverage', 'statechart');
+
+const machineOption = (): Option =>
+  new Option('--machine <name>', 'which statechart').choices(Object.keys(SUBJECTS)).default('update');
+
+interface PathsOptions {
+  readonly format: keyof typeof FORMATS;
+  readonly machine: keyof typeof SUBJECTS;
+}
+
+function addPaths(statechart: Command, context: CliContext): void {
+  statechart
+    .command('paths')
+    .summary('print the tests that a statechart asks for')
+    .description(
+      'Prints a plan for every transition of a statechart, both sides of every guard, every error code of every service, every event in every state, and a stop in every state: what the world does, and what must be seen. For whoever writes the same machine in another language; docs/model.md explains the format.',
+    )
+    .addOption(
+      new Option('--format <format>', 'how')
+        .choices(Object.keys(FORMATS))
+        .default('text', 'text, for readers'),
+    )
+    .addOption(machineOption())
+    .addHelpText('after', '\nExample:\n  core statechart paths --format json > plans.json')
+    .action(({ format, machine }: PathsOptions) => {
+      context.print(FORMATS[format](generatePlans(SUBJECTS[machine])));
+    });
+}
+
+/** The lines of a file, or of every `.jsonl` file in a folder; none where nothing is there. */
+async function readData(path: string): Promise<Taken[]> {
+  try {
+    const names = (await namesIn(path))
+      ?.filter((name) => name.endsWith('.jsonl'))
+      .map((name) => join(path, name));
+    const texts = await Promise.all((names ?? [path]).map((name) => readFile(name, 'utf8')));
+    return texts.flatMap(readTaken);
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw UpdateError.from(error, 'USAGE', `expected lines of the tests in ${path}`);
+  }
+}
+
+async function namesIn(path: string): Promise<string[] | null> {
+  try {
+    return (await readdir(path)).sort();
+  } catch (error) {
+    if (hasErrno(error, 'ENOTDIR')) return null;
+    throw error;
+  }
+}
+
+interface CoverageOptions {
+  readonly json?: true;
+  readonly file: string;
+  readonly machine: keyof typeof SUBJECTS;
+}
+
+function addCoverage(statechart: Command, context: CliContext): void {
+  statechart
+    .command('coverage')
+    .summary('say which transitions the last test run took')
+    .description(
+      'Says which transitions of a statechart the last test run took, and in which sort of run. Ends with 1 when one was not taken.',
+    )
+    .option('--json', 'as JSON')
+    .option('--file <path>', 'the data: a file, or a folder of .jsonl files', DATA)
+    .addOption(machineOption())
+    .addHelpText('after', '\nExample:\n  core statechart coverage')
+    .action(async ({ json, file, machine }: CoverageOptions) => {
+      const taken = (await readData(file)).filter((each) => each.machine === machine);
+      if (taken.length === 0) {
+        context.note(
+          `no test run has left anything about the ${machine} statechart in ${file}: run the tests first`,
+        );
+        context.end(1);
+        return;
+      }
+      const coverage = coverageOf(generatePlans(SUBJECTS[machine]), taken);
+      context.print(json === true ? JSON.stringify(coverage, null, 2) : coverageText(coverage));
+      if (coverage.covered < coverage.transitions.length) context.end(1);
+    });
+}
+
+/** `core statechart`. */
+export function addStatechart(parent: Command, context: CliContext): void {
+  const statechart = parent
+    .command('statechart')
+    .summary('the statecharts as tests')
+    .description('The statecharts as tests.')
+    .addHelpText('after', '\nExample:\n  core statechart paths --format text');
+  addPaths(statechart, context);
+  addCoverage(statechart, context);
+}
