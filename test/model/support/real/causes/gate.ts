@@ -1,0 +1,33 @@
+import { HEAD_MAX_BYTES } from '../../../../../src/bundle/head.ts';
+import { BY_ITSELF, type Causes } from './cause.ts';
+import { breaks, fails, noIntent } from './common.ts';
+import { hasAccepted, headFails, shows } from './head.ts';
+
+/** What `gate` says. */
+export const PASSED: Causes = {
+  mayGo: BY_ITSELF,
+  superseded: shows({ version: '98.0.0' }),
+};
+
+/** Why it cannot say. */
+export const GATE_FAILS: Causes = {
+  ...headFails('gate'),
+  JOURNAL_WRITE_FAILED: noIntent('gate'),
+  STATE_DIR_UNUSABLE: fails('gate', 'VersionStore.current', 'EIO'),
+  // A newer head that names the same release has to be written down.
+  DISK_FULL: {
+    arrange: async (world) => {
+      await world.heads.publish();
+      await fails('gate', 'HeadStore.write', 'ENOSPC').arrange?.(world);
+    },
+  },
+  // What was accepted grew on disk; for a file, no head is asked for.
+  JWS_TOO_LARGE: {
+    arrange: hasAccepted(({ heads }) => Buffer.alloc(HEAD_MAX_BYTES[heads.channel] + 1, 'a')),
+  },
+  // The gate of this program is always open.
+  GATE_CLOSED: fails('gate', 'Gate.pass', 'GATE_CLOSED'),
+  VERSION_DAMAGED: { arrange: (world) => world.damage(world.programOf(world.offer.version)) },
+  VERSION_NOT_FOUND: { arrange: (world) => world.takeAway(world.versionFolder(world.offer.version)) },
+  INTERNAL: breaks('gate', 'Gate.pass'),
+};
