@@ -37,7 +37,7 @@ export const PORT_KEYS = {
 } as const satisfies Record<PortName, keyof Ports>;
 
 type AsyncMethod<Port> = {
-  [Name in keyof Port]: Port[Name] extends (...args: never) => Promise<unknown> ? Name & string : never;
+  [Name in keyof Port]-?: Port[Name] extends (...args: never) => Promise<unknown> ? Name & string : never;
 }[keyof Port];
 
 /** A method of a port that answers with a promise. */
@@ -64,6 +64,8 @@ export const METHODS: Readonly<Record<PortMethod, true>> = {
   'Feed.bundle': true,
   'HeadStore.read': true,
   'HeadStore.write': true,
+  'HeadStore.readTag': true,
+  'HeadStore.writeTag': true,
   'Downloads.append': true,
   'Downloads.read': true,
   'Downloads.unpack': true,

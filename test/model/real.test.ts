@@ -2,8 +2,6 @@
  * The plans of the update machine on the real system (`support/real/run-plan.ts`): as few as take every transition, and every stop.
  * `npm run model` runs all of them.
  */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { recordTransitions } from './support/driver-coverage.ts';
 import { readPlans } from './support/driver-document.ts';
@@ -11,11 +9,10 @@ import { everyTransition } from './support/real/choose.ts';
 import { createPasts, type Pasts } from './support/real/past.ts';
 import { runPlan } from './support/real/run-plan.ts';
 import { openShelf, type Shelf } from './support/real/shelf.ts';
-import { askedBy, causeOf, idleRows, onlyScripted } from './support/real/table.ts';
+import { askedBy, causeOf, idleRows } from './support/real/table.ts';
 
 const document = await readPlans('update');
-const possible = document.plans.filter((plan) => onlyScripted(plan) === null);
-const chosen = process.env['MODEL'] === 'all' ? possible : everyTransition({ plans: possible });
+const chosen = process.env['MODEL'] === 'all' ? document.plans : everyTransition(document);
 
 let shelf: Shelf;
 let pasts: Pasts;
@@ -30,12 +27,6 @@ describe('the table of causes', () => {
   it('has a row for everything that the plans ask of the world', () => {
     const steps = document.plans.flatMap((plan) => plan.steps);
     expect([...new Set(steps.filter((step) => causeOf(step) === null).map(askedBy))]).toEqual([]);
-  });
-
-  it('leaves no plan to scripted services alone, but for deltas while `check` takes none', () => {
-    const takesDeltas = existsSync(join(import.meta.dirname, '../../src/services/choose-bundle.ts'));
-    const left = document.plans.filter((plan) => onlyScripted(plan) !== null);
-    expect(takesDeltas ? left.map(({ id }) => id) : []).toEqual([]);
   });
 
   it('has no row that no plan asks for', () => {
@@ -60,14 +51,7 @@ describe('the plans that ran', () => {
   it('took every transition of the machine', ({ skip }) => {
     // With a filter (`-t`), or after a failure that is told of already.
     skip(ran.length < chosen.length, 'not all of the chosen plans ran');
-    const scripted = document.plans.filter((plan) => onlyScripted(plan) !== null);
-    const own = new Set(possible.flatMap(({ transition, then }) => [transition, ...then]));
-    const excused = scripted
-      .flatMap(({ transition, then }) => [transition, ...then])
-      .filter((id) => !own.has(id));
-    const missing = document.transitions
-      .map(({ id }) => id)
-      .filter((id) => !taken.has(id) && !excused.includes(id));
+    const missing = document.transitions.map(({ id }) => id).filter((id) => !taken.has(id));
     expect(missing).toEqual([]);
   });
 });

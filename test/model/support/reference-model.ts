@@ -68,7 +68,9 @@ export function referenceModel(): ReferenceModel {
 
   /** A step before the swap failed: the full bundle, or the end. */
   const beforeSwap = (service: StepName, code: ErrorCode): void => {
-    const wrong = ERROR_CODES[code].blames === 'bundle' || code === 'FEED_REFUSED';
+    // The feed answers, but not with the delta that the head names.
+    const notThere = ['FEED_REFUSED', 'FEED_REDIRECTED', 'DOWNLOAD_TOO_LARGE', 'DOWNLOAD_TRUNCATED'];
+    const wrong = ERROR_CODES[code].blames === 'bundle' || notThere.includes(code);
     if ((service === 'download' || service === 'verify') && fullLeft && wrong) {
       fullLeft = false;
       now.state = 'downloading';

@@ -104,8 +104,12 @@ function configOf(
       jitter: 0,
       minAgeMs: settings.minAgeMs,
       allowSecurityOverride: false,
+      stallTimeoutMs: 30_000,
+      retries: 0,
+      maxBytesPerSecond: null,
       disabled: false,
     },
+    http: { caFile: null, certFile: null, keyFile: null, proxies: { http: null, https: null, none: '' } },
     workload: {
       command: ['{binary}'],
       binary: host.baseline,

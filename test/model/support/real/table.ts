@@ -1,6 +1,6 @@
 /** The heart of the second level: for everything that a plan may ask of the world, how the world is arranged. */
 import type { StepName } from '../../../../src/steps.ts';
-import type { Plan, PlanDocument, PlanStep } from '../../../../src/statechart/plans/index.ts';
+import type { PlanDocument, PlanStep } from '../../../../src/statechart/plans/index.ts';
 import { BY_ITSELF, type Cause, type Causes } from './causes/cause.ts';
 import { CHECKED, CHECK_FAILS } from './causes/check.ts';
 import { DOWNLOADED, DOWNLOAD_FAILS } from './causes/download.ts';
@@ -98,14 +98,4 @@ export function idleRows({ plans }: PlanDocument): string[] {
     ...Object.keys(SENDS).map((event) => `${event} is taken`),
   ];
   return rows.filter((row) => !asked.has(row));
-}
-
-/**
- * Plans that run only with scripted services, and why. Their causes are in the table, and the test of it fails as soon as `check`
- * takes deltas; then this function goes.
- */
-export function onlyScripted({ steps }: Plan): string | null {
-  if (steps.some((step) => step.do === 'resolve' && step.service === 'check' && step.case === 'delta'))
-    return '`check` takes no deltas yet';
-  return null;
 }
