@@ -11,15 +11,16 @@ export type HeadAge = 'any' | 'unexpired';
  *
  * @param age - `any` also gives an expired head, which still counts for the version floor and for `blocked`
  * @returns null when none was accepted yet, or when what is on disk does not verify (reported as a warning)
+ * @throws UpdateError `STATE_DIR_UNUSABLE` when it cannot be read
  */
 export async function storedHead(
   { heads, host, clock, reporter }: Pick<Ports, 'heads' | 'host' | 'clock' | 'reporter'>,
   channel: FeedChannel,
   age: HeadAge,
 ): Promise<HeadDocument | null> {
-  const bytes = await heads.read(channel);
-  if (bytes === null) return null;
   try {
+    const bytes = await heads.read(channel);
+    if (bytes === null) return null;
     const head = await verifyHead(bytes, {
       trust: host.trust,
       channel,
@@ -29,7 +30,10 @@ export async function storedHead(
     });
     return { head, bytes };
   } catch (error) {
-    const { code, message } = UpdateError.from(error);
+    const failure = UpdateError.from(error);
+    // A disk that cannot be read says nothing of the floor: nothing may be installed by it.
+    if (failure.info.blames === 'host') throw failure;
+    const { code, message } = failure;
     if (age === 'any')
       reporter.report({ kind: 'warning', error: { code, message: `stored ${channel} head: ${message}` } });
     return null;

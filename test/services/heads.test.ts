@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { UpdateError } from '../../src/errors.ts';
 import { acceptedHeads, storedHead } from '../../src/services/heads.ts';
+import { refusal } from '../fixtures/refusal.ts';
 import { signedHead, trustingRig } from './head-fixture.ts';
 import { DAY_MS, NOW, type Rig } from './rig.ts';
 
@@ -19,6 +21,17 @@ describe('storedHead', () => {
     expect((await storedHead(rig, 'edge', 'any'))?.head.version).toBe('1.1.0');
     expect(await storedHead(rig, 'edge', 'unexpired')).toBeNull();
     expect(rig.reporter.reports).toEqual([]);
+  });
+
+  it('is nothing, with a warning, where the file has grown beyond any head', async () => {
+    rig.heads.read = () => Promise.reject(new UpdateError('JWS_TOO_LARGE', 'expected less'));
+    expect(await storedHead(rig, 'edge', 'any')).toBeNull();
+    expect(rig.reporter.warnings()).toEqual([expect.objectContaining({ code: 'JWS_TOO_LARGE' })]);
+  });
+
+  it('is not taken to be nothing where the disk cannot be read', async () => {
+    rig.heads.read = () => Promise.reject(new UpdateError('STATE_DIR_UNUSABLE', 'EIO'));
+    expect(await refusal(storedHead(rig, 'edge', 'any'))).toBe('STATE_DIR_UNUSABLE');
   });
 
   it('keeps the channels apart', async () => {
