@@ -169,7 +169,15 @@ export const nodeDisk: Disk = {
   readlink: (path) => fs.readlink(path),
   unlink: (path) => fs.unlink(path),
   rmdir: (path) => fs.rmdir(path),
-  chmod: (path, mode) => fs.chmod(path, mode),
+  chmod: async (path, mode) => {
+    // chmod(2) follows links, fchmod(2) has none to follow.
+    const file = await fs.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      await file.chmod(mode);
+    } finally {
+      await file.close();
+    }
+  },
   fsyncDir: async (path) => {
     const folder = await fs.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     try {

@@ -54,6 +54,15 @@ export async function objection(ports: Needs, release: Release): Promise<ErrorRe
       code: 'VERSION_TOO_LOW',
       message: `expected at least ${floor.version}, which ${floor.because}; found ${release.version}`,
     };
+  // To install them would replace the version that the floor comes from.
+  const committed = (await ports.store.list()).find(
+    ({ ref, mark }) => mark?.watched === true && ref.version === release.version,
+  );
+  if (committed !== undefined && committed.ref.digest !== release.digest)
+    return {
+      code: 'VERSION_TOO_LOW',
+      message: `expected a version other than ${release.version}, of which other files were committed here (${committed.ref.digest.slice(0, 12)}); found ${release.digest.slice(0, 12)}`,
+    };
   const quarantined = await ports.quarantine.get(release.digest);
   if (quarantined !== null)
     return {

@@ -76,6 +76,17 @@ async function orWarn({ reporter }: Pick<Ports, 'reporter'>, work: Promise<void>
   }
 }
 
+/** Ends what an earlier daemon left running. Where only its record cannot be removed, every start ends it once more. */
+async function endSurvivor({ workload, reporter }: Needs): Promise<void> {
+  try {
+    await workload.endSurvivor();
+  } catch (error) {
+    const failure = UpdateError.from(error);
+    if (failure.code !== 'STATE_DIR_UNUSABLE' && failure.code !== 'DISK_FULL') throw failure;
+    reporter.report({ kind: 'warning', error: failure.toRecord() });
+  }
+}
+
 /** Nothing was under way: starts what is current, or the best of what is left of it. */
 async function settle(ports: Needs, ended: Ended | null, signal: AbortSignal): Promise<Recovered> {
   const wanted = await ports.store.current();
@@ -124,8 +135,8 @@ async function startSomehow(
 export const recover =
   (ports: Needs) =>
   async (_input: unknown, signal: AbortSignal): Promise<Recovered> => {
-    const { workload, store, downloads, journal } = ports;
-    await workload.endSurvivor();
+    const { store, downloads, journal } = ports;
+    await endSurvivor(ports);
     // What lies about is in nobody's way; a workload that does not run is.
     await orWarn(ports, store.tidy());
     await orWarn(ports, downloads.remove('unpacked'));

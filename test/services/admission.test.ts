@@ -57,12 +57,27 @@ describe('objection', () => {
   });
 
   it('objects to what is above the current version, yet below the floor', async () => {
-    install(rig, '1.2.0');
+    const { version, digest } = install(rig, '1.2.0');
     await rig.store.activate(install(rig, '1.0.0'));
     expect(await objection(rig, release('1.1.0'))).toEqual({
       code: 'VERSION_TOO_LOW',
       message: 'expected at least 1.2.0, which was committed here; found 1.1.0',
     });
+    expect(await objection(rig, { version, digest })).toBeNull();
+  });
+
+  it('objects to other files of a version that was committed here, which would take its place', async () => {
+    install(rig, '1.2.0');
+    await rig.store.activate(install(rig, '1.0.0'));
+    expect(await objection(rig, release('1.2.0'))).toMatchObject({
+      code: 'VERSION_TOO_LOW',
+      message: expect.stringContaining('other files were committed here') as string,
+    });
+  });
+
+  it('has none against other files of a version that was never watched to its end', async () => {
+    install(rig, '1.2.0', { watched: false });
+    await rig.store.activate(install(rig, '1.0.0'));
     expect(await objection(rig, release('1.2.0'))).toBeNull();
   });
 

@@ -28,6 +28,12 @@ describe('commit', () => {
     expect(rig.gate.held.size).toBe(0);
   });
 
+  it('lets a version that counted for the version floor go on counting', async () => {
+    to = install(rig, '1.1.0', { watched: true });
+    await run();
+    expect(rig.store.versions.get('1.1.0')?.mark).toEqual({ at: NOW, previous: from, watched: true });
+  });
+
   it('keeps the version that it came from, committed or not', async () => {
     rig.store.versions.get('1.0.0')!.mark = null;
     await run();

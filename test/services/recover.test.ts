@@ -123,15 +123,16 @@ describe('with nothing under way', () => {
     });
   });
 
-  it('starts the workload though the disk cannot be tidied or pointed to it', async () => {
+  it('starts the workload though the disk cannot be tidied, nor pointed to it', async () => {
     const fault = new UpdateError('STATE_DIR_UNUSABLE', 'EIO');
+    rig.workload.endSurvivor = () => Promise.reject(fault);
     rig.store.tidy = () => Promise.reject(fault);
     rig.downloads.remove = () => Promise.reject(fault);
     damage(rig, '1.0.0');
     rig.store.activate = () => Promise.reject(fault);
     expect(await run()).toMatchObject({ next: 'idle' });
     expect(runs()).toBe('0.9.0');
-    expect(rig.reporter.warnings().filter(({ code }) => code === 'STATE_DIR_UNUSABLE')).toHaveLength(3);
+    expect(rig.reporter.warnings().filter(({ code }) => code === 'STATE_DIR_UNUSABLE')).toHaveLength(4);
   });
 
   it('removes what was half unpacked, and keeps what was downloaded', async () => {
