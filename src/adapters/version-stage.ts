@@ -7,13 +7,14 @@
 import { join } from 'node:path';
 import { releaseDigest, type Manifest } from '../bundle/manifest.ts';
 import { UpdateError } from '../errors.ts';
+import type { CommittedMark } from '../services/ports.ts';
 import type { Disk } from './disk.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 import { removeTree, statOrNull, syncTree } from './disk-tree.ts';
 import { freshName } from './atomic-file.ts';
 import type { StatePaths } from './state-dir.ts';
 import { checkFiles } from './version-files.ts';
-import { filesOf, readVersionFolder, writeManifest } from './version-folder.ts';
+import { filesOf, readVersionFolder, writeManifest, writeMark } from './version-folder.ts';
 
 /** What staging needs to know. */
 export interface StageRequest {
@@ -27,6 +28,8 @@ export interface StageRequest {
   readonly digest: string;
   /** The version that `current` names. */
   readonly current: string | null;
+  /** What a committed mark that cannot be read is taken to go back to. */
+  readonly baseline: CommittedMark['previous'];
   readonly signal: AbortSignal;
 }
 
@@ -57,6 +60,7 @@ export async function stageVersion(request: StageRequest): Promise<void> {
     throw failed(`expected the folder ${request.unpacked} in downloads, found nothing`);
 
   throwIfCancelled(signal);
+  await keepMark(request, final, staging);
   const old = (await statOrNull(disk, final)) === null ? null : freshName(final, `.old-${version}-`);
   if (old !== null) await disk.rename(final, old);
   await disk.rename(staging, final);
@@ -64,9 +68,23 @@ export async function stageVersion(request: StageRequest): Promise<void> {
   if (old !== null) await removeTree(disk, old);
 }
 
+/** A damaged version that is replaced by the same release was committed all the same: the version floor must not fall. */
+async function keepMark(
+  { disk, manifest, digest, baseline }: StageRequest,
+  final: string,
+  staging: string,
+): Promise<void> {
+  const found = await readVersionFolder(disk, final, manifest.version, baseline);
+  if (!('missing' in found) && found.ref.digest === digest && found.mark !== null)
+    await writeMark(disk, staging, found.mark);
+}
+
 /** Whether a folder holds exactly this release. Differences are the answer; faults of the disk are thrown. */
-async function isIntact({ disk, manifest, digest, signal }: StageRequest, folder: string): Promise<boolean> {
-  const found = await readVersionFolder(disk, folder, manifest.version, { origin: 'baseline', version: '' });
+async function isIntact(
+  { disk, manifest, digest, baseline, signal }: StageRequest,
+  folder: string,
+): Promise<boolean> {
+  const found = await readVersionFolder(disk, folder, manifest.version, baseline);
   if ('missing' in found || found.ref.digest !== digest) return false;
   try {
     await checkFiles(disk, filesOf(folder), found.manifest, signal);

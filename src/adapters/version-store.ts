@@ -132,7 +132,17 @@ export function openVersionStore(options: VersionStoreOptions): VersionStore {
             `expected a plain folder name, found ${JSON.stringify(unpacked)}`,
           );
         const current = await readPointer(disk, paths.current);
-        await stageVersion({ disk, paths, canExecute, unpacked, manifest, digest, current, signal });
+        await stageVersion({
+          disk,
+          paths,
+          canExecute,
+          unpacked,
+          manifest,
+          digest,
+          current,
+          baseline,
+          signal,
+        });
       }),
 
     activate: (ref) =>

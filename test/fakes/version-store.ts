@@ -120,7 +120,8 @@ export function memoryVersionStore(
           `expected the files of the manifest, found ${difference ?? 'nothing'}`,
         );
       downloads.folders.delete(unpacked);
-      versions.set(manifest.version, { manifest, digest, files, mark: null });
+      const mark = there?.digest === digest ? there.mark : null;
+      versions.set(manifest.version, { manifest, digest, files, mark });
     },
     activate: async (ref) => {
       if (ref.origin === 'store') find(ref);

@@ -43,6 +43,23 @@ export function describeDisk(name: string, make: () => Promise<DiskWorld>): void
       expect((await disk.lstat(at('a'))).mode).toBe(0o600);
     });
 
+    it('gives a file another stamp when its bytes, its mode or the file itself change, and only then', async () => {
+      await put('a', 'hello');
+      const stamps = new Set<string>();
+      const look = async (): Promise<number> => stamps.add((await disk.lstat(at('a'))).stamp).size;
+      expect(await look()).toBe(1);
+      await read('a');
+      expect(await look()).toBe(1);
+      const handle = await disk.openAppend(at('a'), 0o644);
+      await handle.write(bytes('!'));
+      expect(await look()).toBe(2);
+      expect(stamps).toContain((await handle.stat()).stamp);
+      await handle.close();
+      await put('b', 'hello!');
+      await disk.rename(at('b'), at('a'));
+      expect(await look()).toBe(3);
+    });
+
     it('refuses to make what is there', async () => {
       await put('a', 'x');
       await disk.symlink('nowhere', at('link'));

@@ -90,13 +90,17 @@ export function describeVersionStore(
         await world.store.check(again.ref, never);
       }));
 
-    it('replaces a damaged version by the same release', () =>
+    it('replaces a damaged version by the same release, and keeps its mark', () =>
       make(async (world) => {
         await put(world, one);
         await world.damage('1.0.0');
+        const mark = { at: 5, previous: baseline, watched: true };
+        await world.store.mark(one.ref, mark);
         await expect(world.store.check(one.ref, never)).rejects.toMatchObject({ code: 'VERSION_DAMAGED' });
         await put(world, one);
         await world.store.check(one.ref, never);
+        // It was committed all the same: the version floor must not fall.
+        expect((await world.store.list()).map((version) => version.mark)).toEqual([mark]);
       }));
 
     it('stages nothing whose files are not those of the manifest', () =>

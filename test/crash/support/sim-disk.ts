@@ -96,10 +96,18 @@ export function createSimDisk({ image, tape, freeBytes = 1024 ** 3 }: SimDiskOpt
     return { number, folder: inode, name: basename(path) };
   }
 
-  function happen(op: string, path: string, change: Change): void {
-    const at = tape.record({ op, what: path });
+  /** Which change of an inode was the last. */
+  const changed = new Map<number, number>();
+
+  function note(at: number, change: Change): void {
     log.push({ at, change, durableAt: Infinity });
     apply(inodes, change);
+    const touched = change.type === 'names' ? change.changes.map(({ inode }) => inode) : [change.inode];
+    for (const inode of touched) if (inode !== null) changed.set(inode, log.length);
+  }
+
+  function happen(op: string, path: string, change: Change): void {
+    note(tape.record({ op, what: path }), change);
   }
 
   function create(op: string, path: string, inode: Inode): number {
@@ -122,11 +130,14 @@ export function createSimDisk({ image, tape, freeBytes = 1024 ** 3 }: SimDiskOpt
     for (const entry of log) if (entry.durableAt === Infinity && isDone(entry.change)) entry.durableAt = at;
   }
 
-  const statOf = (inode: Inode): DiskStat => ({
+  const statOf = ({ number, inode }: { number: number; inode: Inode }): DiskStat => ({
     kind: inode.kind,
     size: inode.kind === 'file' ? inode.bytes.length : inode.kind === 'symlink' ? inode.target.length : 4096,
     mode: inode.kind === 'symlink' ? 0o777 : inode.mode,
     uid: UID,
+    stamp: `${String(number)}:${String(changed.get(number) ?? 0)}`,
+    // Its clock of files has no steps.
+    settled: true,
   });
 
   function handle(number: number, path: string, access: { read: boolean; write: boolean }): DiskHandle {
@@ -143,7 +154,7 @@ export function createSimDisk({ image, tape, freeBytes = 1024 ** 3 }: SimDiskOpt
       return inode;
     };
     return {
-      stat: async () => statOf(use()),
+      stat: async () => statOf({ number, inode: use() }),
       read: async (buffer, position) => {
         const part = file('read').bytes.subarray(position, position + buffer.length);
         buffer.set(part);
@@ -159,8 +170,7 @@ export function createSimDisk({ image, tape, freeBytes = 1024 ** 3 }: SimDiskOpt
           // A disk takes what there is room for before it says that it is full (write(2)).
           if (hasErrno(error, 'ENOSPC')) {
             const part = { ...change, bytes: bytes.slice(0, Math.floor(bytes.length / 2)) };
-            log.push({ at: tape.next - 1, change: part, durableAt: Infinity });
-            apply(inodes, part);
+            note(tape.next - 1, part);
           }
           throw error;
         }
@@ -217,7 +227,7 @@ export function createSimDisk({ image, tape, freeBytes = 1024 ** 3 }: SimDiskOpt
       if (inode.kind !== 'folder') throw fault('ENOTDIR', path);
       return [...inode.entries.keys()];
     },
-    lstat: async (path) => statOf(need(path).inode),
+    lstat: async (path) => statOf(need(path)),
     rename: async (from, to) => {
       const source = need(from);
       const [a, b] = [parentOf(from), parentOf(to)];
