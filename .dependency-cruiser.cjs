@@ -40,7 +40,7 @@ function only(folder, allowed, { core = [], libraries = [], except = [] } = {}) 
 const TYPES = '^src/types\\.ts$';
 const ERRORS = '^src/error(s|-codes)\\.ts$';
 const STEPS = '^src/steps\\.ts$';
-const PORTS = '^src/services/ports\\.ts$';
+const PORTS = '^src/services/ports(\\.ts$|/)';
 const BUNDLE = '^src/bundle/';
 const CONTROL_CLIENT = '^src/control/';
 

@@ -1,0 +1,38 @@
+import type { ErrorRecord } from '../../errors.ts';
+import type { ProbeResult } from './workload.ts';
+
+/** A release that is not for this host yet. */
+export interface HeldBack {
+  readonly version: string;
+  /** Why, for people; says until when where that is known. */
+  readonly reason: string;
+  /** ms since 1970; null when nobody knows: the host is not in the share that the publisher fixed. */
+  readonly until: number | null;
+}
+
+/** What services tell whoever watches, while they work. Never fails, never waits. */
+export type Progress =
+  | { readonly kind: 'download'; readonly received: number; readonly total: number }
+  /** A request failed and is made again after `waitMs`; the `failures`th in a row of at most `retries`. */
+  | {
+      readonly kind: 'retry';
+      readonly error: ErrorRecord;
+      readonly waitMs: number;
+      readonly failures: number;
+      readonly retries: number;
+    }
+  | {
+      readonly kind: 'probe';
+      readonly result: ProbeResult;
+      readonly elapsedMs: number;
+      readonly deadlineMs: number;
+    }
+  | { readonly kind: 'nextCheck'; readonly at: number | null; readonly why: string }
+  /** What the last check held back; null when it held nothing back. */
+  | { readonly kind: 'heldBack'; readonly held: HeldBack | null }
+  | { readonly kind: 'warning'; readonly error: ErrorRecord };
+
+/** The port for {@link Progress}. */
+export interface Reporter {
+  report(progress: Progress): void;
+}

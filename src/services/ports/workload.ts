@@ -1,0 +1,74 @@
+import type { LaunchTarget, VersionRef } from '../../types.ts';
+
+/** How a process ended. */
+export interface ProcessExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** A process that was started, in a process group of its own. */
+export interface LaunchedProcess {
+  readonly pid: number;
+  /** Resolves when the group's leader ended; never rejects. */
+  readonly exited: Promise<ProcessExit>;
+}
+
+/** What is known of a process of an earlier daemon. */
+export interface Survivor {
+  readonly pid: number;
+  readonly version: string;
+}
+
+/** Starts and ends processes. Only the supervisor uses it. */
+export interface Processes {
+  /** Starts `target` through the gate: its identity is on disk before its first instruction runs. */
+  launch(target: LaunchTarget, signal: AbortSignal): Promise<LaunchedProcess>;
+  /** SIGTERM to the leader; after `graceMs` SIGKILL to the whole group. Resolves when no process of the group is left. */
+  terminate(process: LaunchedProcess, graceMs: number): Promise<void>;
+  /** Ends whatever group an earlier daemon left, known by boot id, pid and start time; null if there was none. */
+  endSurvivor(graceMs: number): Promise<Survivor | null>;
+}
+
+/** What the supervisor says of the workload. */
+export interface WorkloadStatus {
+  readonly state: 'stopped' | 'starting' | 'running' | 'stopping' | 'backingOff' | 'crashed';
+  readonly ref: VersionRef | null;
+  readonly pid: number | null;
+  /** ms since 1970; null unless running. */
+  readonly startedAt: number | null;
+  /** Restarts after a crash since the version was started by an update or by the daemon. */
+  readonly restarts: number;
+  readonly lastExit: string | null;
+}
+
+/** The supervised program, as the update's services see it. The supervisor implements it. */
+export interface Workload {
+  /** Starts `target` and resolves with its pid once it is spawned; stops what runs before, if anything does. */
+  start(target: LaunchTarget, signal: AbortSignal): Promise<{ pid: number }>;
+  /** Stops it and its whole group, and keeps it stopped. Nothing runs: does nothing. */
+  stop(signal: AbortSignal): Promise<void>;
+  status(): WorkloadStatus;
+  /** Resolves when the process with this pid has ended (at once if it has), never rejects except by the signal. */
+  exit(pid: number, signal: AbortSignal): Promise<string>;
+  /** Resolves, with a word on what was seen, once the workload crashed several times in a row; never rejects except by the signal. */
+  crashLoop(signal: AbortSignal): Promise<string>;
+  /** Ends what an earlier daemon left running. */
+  endSurvivor(): Promise<Survivor | null>;
+}
+
+/** One look at the workload's health. */
+export interface ProbeResult {
+  readonly healthy: boolean;
+  /** For people: `HTTP 200`, `HTTP 500`, `connection refused`. */
+  readonly detail: string;
+}
+
+/** The health check. */
+export interface HealthProbe {
+  /** One look; never rejects except by the signal. */
+  look(signal: AbortSignal): Promise<ProbeResult>;
+  /** Whether anybody accepts connections at the probe's address. */
+  answered(signal: AbortSignal): Promise<boolean>;
+  /** The address, for messages. */
+  readonly address: string;
+}
