@@ -17,7 +17,7 @@ import { applyPatch } from '../src/bundle/patch.ts';
 import { makePatch } from '../src/publish/patch/make-patch.ts';
 
 /** What one process measured of itself. */
-interface Measured {
+export interface Measured {
   /** User and system time, s; wall time, s; peak resident memory above what was there before, MiB; longest block of the loop, ms. */
   readonly cpu: number;
   readonly wall: number;
@@ -75,31 +75,51 @@ async function sha256(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-async function pair(base: string, target: string): Promise<boolean> {
+/** What our own patch took for a pair. */
+export interface DeltaMeasured {
+  readonly bytes: number;
+  readonly make: Measured;
+  readonly apply: Measured;
+  /** Whether the applied patch gave the target. */
+  readonly right: boolean;
+}
+
+/**
+ * Makes and applies a patch, each in a process of its own.
+ *
+ * @param base - a path
+ * @param target - a path
+ */
+export async function measureDelta(base: string, target: string): Promise<DeltaMeasured> {
   const folder = await mkdtemp(join(tmpdir(), 'delta-pairs-'));
   try {
     const patch = join(folder, 'patch');
-    const made = await inChild('--make', base, target, patch);
-    const applied = await inChild('--apply', base, target, patch);
-    const right = applied.result === (await sha256(target));
-    console.log(
-      `${basename(base)} → ${basename(target)}: ${made.result} bytes${right ? '' : ', WRONG RESULT'}`,
-    );
-    console.log(`  make: ${text(made)}\n  apply: ${text(applied)}`);
-    return right;
+    const make = await inChild('--make', base, target, patch);
+    const apply = await inChild('--apply', base, target, patch);
+    return { bytes: Number(make.result), make, apply, right: apply.result === (await sha256(target)) };
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-const [first = '', ...rest] = process.argv.slice(2);
-if (first === '--make' || first === '--apply') {
-  const [base = '', target = '', patch = ''] = rest;
-  const made = async (): Promise<string> =>
-    String((await makePatch({ base, target, out: patch })).storedSize);
-  console.log(JSON.stringify(await measured(first === '--make' ? made : () => apply(base, target, patch))));
-} else {
-  const files = [first, ...rest];
-  for (let i = 0; i + 1 < files.length; i += 2)
-    if (!(await pair(files[i] ?? '', files[i + 1] ?? ''))) process.exitCode = 1;
+async function pair(base: string, target: string): Promise<boolean> {
+  const { bytes, make, apply, right } = await measureDelta(base, target);
+  const wrong = right ? '' : ', WRONG RESULT';
+  console.log(`${basename(base)} → ${basename(target)}: ${String(bytes)} bytes${wrong}`);
+  console.log(`  make: ${text(make)}\n  apply: ${text(apply)}`);
+  return right;
+}
+
+if (import.meta.main) {
+  const [first = '', ...rest] = process.argv.slice(2);
+  if (first === '--make' || first === '--apply') {
+    const [base = '', target = '', patch = ''] = rest;
+    const made = async (): Promise<string> =>
+      String((await makePatch({ base, target, out: patch })).storedSize);
+    console.log(JSON.stringify(await measured(first === '--make' ? made : () => apply(base, target, patch))));
+  } else {
+    const files = [first, ...rest];
+    for (let i = 0; i + 1 < files.length; i += 2)
+      if (!(await pair(files[i] ?? '', files[i + 1] ?? ''))) process.exitCode = 1;
+  }
 }

@@ -6,7 +6,8 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { measureDelta } from './delta-pairs.ts';
+import { unpackProgram } from '../scripts/pack.ts';
+import { measureDelta, type DeltaMeasured } from './delta-pairs.ts';
 import { installed } from './support/installed.ts';
 import { measureCommand, type Measured } from './support/measure-command.ts';
 
@@ -19,7 +20,7 @@ export interface Pair {
   readonly target: string;
 }
 
-/** What a tool took for a pair; null where it is not installed. */
+/** What a tool took for a pair. */
 export interface ToolFigures {
   readonly bytes: number;
   readonly make: Measured;
@@ -31,7 +32,8 @@ export interface DeltaFigures {
   readonly name: string;
   /** Bytes of the target. */
   readonly bytes: number;
-  readonly own: ToolFigures & { readonly longestBlockMs: number };
+  readonly own: DeltaMeasured;
+  /** null where it is not installed. */
   readonly bsdiff: ToolFigures | null;
   readonly xdelta3: ToolFigures | null;
   readonly zstd: ToolFigures | null;
@@ -67,7 +69,7 @@ async function fetched(folder: string, name: string, version: string, path: stri
  */
 async function singleExecutables(folder: string, script: string): Promise<Pair> {
   const made: string[] = [];
-  const source = await readFile(script, 'utf8');
+  const source = unpackProgram(await readFile(script, 'utf8'));
   for (const [index, text] of [source, source.replaceAll('expected', 'wanted')].entries()) {
     const main = join(folder, `sea-${String(index)}.cjs`);
     const config = join(folder, `sea-${String(index)}.json`);

@@ -59,10 +59,10 @@ function deltaRows({ name, own, bsdiff, xdelta3, zstd }: DeltaFigures): Row[] {
   ];
   const times = (['make', 'apply'] as const).map((step) =>
     row(`delta ${step}, ${name}`, {
-      ours: seconds(own[step].seconds),
+      ours: seconds(own[step].wall),
       reference: seconds(bsdiff?.[step].seconds ?? null),
-      ratio: ratio(bsdiff === null ? null : own[step].seconds / bsdiff[step].seconds),
-      memory: `${mebibytes(own[step].peakBytes)} (${mebibytes(bsdiff?.[step].peakBytes ?? null)})`,
+      ratio: ratio(bsdiff === null ? null : own[step].wall / bsdiff[step].seconds),
+      memory: `${own[step].memory.toFixed(0)} MiB (${mebibytes(bsdiff?.[step].peakBytes ?? null)})`,
       of: step === 'make' ? 'bsdiff' : 'bspatch',
     }),
   );
@@ -172,7 +172,7 @@ try {
   const { program } = await build({ out: join(work, 'dist'), trust: null });
   say('verify and stage …');
   const verify = await benchVerify({
-    sizes: values.quick ? [10] : [10e6, 150e6, 600e6],
+    sizes: values.quick ? [10e6] : [10e6, 150e6, 600e6],
     noise: values.quick ? [] : [150e6],
     rounds: values.quick ? 1 : 5,
   });
