@@ -7,7 +7,7 @@ import type { BitCoder } from './patch-coder.ts';
 import { Flags, Numbers } from './patch-numbers.ts';
 
 /** The most copies of one patch: they are all held in memory (12 bytes each, and as much again for looking up). */
-export const MAX_COPIES = 1 << 20;
+export const MAX_COPIES = 1 << 19;
 
 /** The largest file that a patch is made of or for, in bytes. */
 export const MAX_FILE = 2 ** 30;
