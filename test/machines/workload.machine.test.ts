@@ -293,6 +293,18 @@ describe('events that a state does not take', () => {
 });
 
 describe('the workload machine', () => {
+  it('begins with nothing that runs, and nothing that was asked of it', async () => {
+    expect((await stopped()).context()).toEqual({
+      target: null,
+      pid: null,
+      crashes: 0,
+      restarts: 0,
+      lastExit: null,
+      error: null,
+      stopWanted: false,
+    });
+  });
+
   it('counts crashes in a row, and forgets them after a calm run', async () => {
     const h = await backingOff();
     await h.say('backOff', null);

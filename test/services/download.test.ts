@@ -291,6 +291,17 @@ describe('a download that breaks', () => {
     expect((await fetchTo(rig)).sha256).toBe(SHA);
   });
 
+  it('fetches once more, whole, what broke and went on with another file', async () => {
+    const rig = patient(other());
+    rig.feed.tags = false;
+    rig.feed.breaks.push({ at: 20_000, error: passing() });
+    const running = fetchTo(rig);
+    await rig.clock.advance(1);
+    rig.feed.files.set('bundles/x.jws', BYTES);
+    expect((await goOn(rig, running)).sha256).toBe(SHA);
+    expect(rig.feed.requests).toEqual(['bundles/x.jws@0', 'bundles/x.jws@20000', 'bundles/x.jws@0']);
+  });
+
   it('fetches only once more, and nothing more that came by one answer', async () => {
     const wrong = patient(other());
     wrong.feed.tags = false;
@@ -385,6 +396,18 @@ describe('download of a local file', () => {
       received: BYTES.length,
       total: BYTES.length,
     });
+  });
+
+  it('ends with the signal, and closes its copy', async () => {
+    const rig = holding();
+    let closed = 0;
+    const append = rig.downloads.append.bind(rig.downloads);
+    rig.downloads.append = async (name) => ({
+      ...(await append(name)),
+      close: async () => void (closed += 1),
+    });
+    await expect(fetchTo(rig, fromFile, AbortSignal.abort())).rejects.toBeDefined();
+    expect([rig.downloads.files.get('local.jws')?.length, closed]).toEqual([0, 1]);
   });
 
   it('says when it cannot be read', async () => {

@@ -53,6 +53,26 @@ describe('fetchHead', () => {
     expect(await rig.heads.read('stable')).toEqual(accepted);
   });
 
+  it.each([
+    ['an older seq', { epoch: 1, seq: 4 }, NOW, 'expected epoch 1 seq 5 or later, found epoch 1 seq 4'],
+    [
+      'the same seq with other claims',
+      { epoch: 1, seq: 5, jti: 'two' },
+      NOW,
+      'found other bytes than the accepted ones for epoch 1 seq 5',
+    ],
+    [
+      'an earlier time',
+      { epoch: 1, seq: 6 },
+      NOW - 60_000,
+      'expected a head that was signed at 2026-11-23T00:00:00.000Z or later, found epoch 1 seq 6 of 2026-11-22T23:59:00.000Z',
+    ],
+  ])('says by which numbers it goes back: %s', async (_, change, at, message) => {
+    await rig.heads.write('stable', await signedHead({ epoch: 1, seq: 5 }));
+    await serve(rig, change, 'stable', at);
+    await expect(fetchHead(rig, 'stable', NEVER)).rejects.toThrow(message);
+  });
+
   it('never goes back below an accepted head that has expired', async () => {
     await rig.heads.write('stable', await signedHead({ seq: 5 }, 'stable', NOW - 30 * DAY_MS));
     await serve(rig, { seq: 4 });
@@ -103,7 +123,10 @@ describe('fetchHead', () => {
   });
 
   it('says that there is no feed', async () => {
-    expect(await refusal(fetchHead({ ...rig, feed: null }, 'stable', NEVER))).toBe('FEED_NOT_CONFIGURED');
+    await expect(fetchHead({ ...rig, feed: null }, 'stable', NEVER)).rejects.toMatchObject({
+      code: 'FEED_NOT_CONFIGURED',
+      message: 'expected update.feed_url to name a feed, found none',
+    });
   });
 
   it('passes on the feed’s own error', async () => {
@@ -242,7 +265,43 @@ describe('a head that has not changed', () => {
   it('is only said of what was asked for by its tag', async () => {
     await serve(rig);
     rig.feed.head = () => Promise.resolve({ bytes: null, etag: null });
-    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('FEED_REFUSED');
+    await expect(fetchHead(rig, 'stable', NEVER)).rejects.toMatchObject({
+      code: 'FEED_REFUSED',
+      message: 'expected the stable head, found that nothing has changed',
+    });
+  });
+
+  it('is asked for whole when the clock was set back meanwhile, so that it seems to be of the future', async () => {
+    const bytes = await serve(rig);
+    await fetchHead(rig, 'stable', NEVER);
+    requests();
+    const head = rig.feed.head.bind(rig.feed);
+    rig.feed.head = (...args) => {
+      rig.clock.setNow(NOW - DAY_MS);
+      return head(...args);
+    };
+    expect(await refusal(fetchHead(rig, 'stable', NEVER))).toBe('HEAD_FROM_FUTURE');
+    expect(requests()).toEqual([`stable.jws@0 ${etagOf(bytes)}`, 'stable.jws@0']);
+  });
+
+  it('leaves its tag as it is', async () => {
+    let written = 0;
+    const writeTag = rig.heads.writeTag.bind(rig.heads);
+    rig.heads.writeTag = (...args) => {
+      written += 1;
+      return writeTag(...args);
+    };
+    await serve(rig);
+    await fetchHead(rig, 'stable', NEVER);
+    await fetchHead(rig, 'stable', NEVER);
+    expect(written).toBe(1);
+  });
+
+  it('has no tag from a feed that gives none', async () => {
+    rig.feed.tags = false;
+    await serve(rig);
+    await fetchHead(rig, 'stable', NEVER);
+    expect(await rig.heads.readTag('stable')).toBeNull();
   });
 
   it('is a warning when its tag cannot be kept', async () => {
@@ -361,6 +420,25 @@ describe('when keys rotate', () => {
     expect(ending.feed.requests).toEqual(['edge.jws@0', `${byKey(0)}@0`, `${byKey(1)}@0`]);
   });
 
+  it('orders keys by their end also where the trust file does not, the newest first among those of one end', async () => {
+    const old = trusting({ ...entries[1]!, notAfter: NOW }, entries[0]!, {
+      ...entries[2]!,
+      notAfter: NOW + DAY_MS,
+    });
+    await put(old, 'edge.jws', claims(3));
+    expect(await refusal(fetchHead(old, 'edge', NEVER))).toBe('JWS_KEY_UNKNOWN');
+    expect(old.feed.requests).toEqual(
+      [0, 2, 1].reduce((all, at) => [...all, `${byKey(at)}@0`], ['edge.jws@0']),
+    );
+    const ending = entries.slice(0, 3).map((key) => ({ ...key, notAfter: NOW + DAY_MS }));
+    const equal = trusting(...ending);
+    await put(equal, 'edge.jws', claims(3));
+    await refusal(fetchHead(equal, 'edge', NEVER));
+    expect(equal.feed.requests).toEqual(
+      [2, 1, 0].reduce((all, at) => [...all, `${byKey(at)}@0`], ['edge.jws@0']),
+    );
+  });
+
   it('asks for no key that has ended, that is for another channel, or for bundles', async () => {
     const stable: TrustKey = { ...entries[1]!, audiences: ['stable'] };
     const bundle: TrustKey = { ...entries[2]!, use: 'bundle' };
@@ -386,6 +464,60 @@ describe('when keys rotate', () => {
     expect(await refusal(fetchHead(old, 'edge', NEVER))).toBe('HEAD_EXPIRED');
   });
 
+  it.each<[string, (at: Rig) => Promise<void>, string]>([
+    ['none is there', () => Promise.resolve(), 'JWS_KEY_UNKNOWN'],
+    [
+      'one is wrong, and the other not there',
+      (at) => put(at, byKey(0), claims(0, { targets: [] })),
+      'HEAD_INVALID',
+    ],
+    [
+      'one is by an unknown key, and the other wrong',
+      async (at) => {
+        await put(at, byKey(1), claims(3));
+        await put(at, byKey(0), claims(0, { targets: [] }));
+      },
+      'HEAD_INVALID',
+    ],
+    [
+      'both are wrong: that of the newest key',
+      async (at) => {
+        await put(at, byKey(1), claims(1, { sub: 'stable' }));
+        await put(at, byKey(0), claims(0, { targets: [] }));
+      },
+      'HEAD_WRONG_CHANNEL',
+    ],
+  ])('says what is wrong with the heads for its keys: %s', async (_, given, code) => {
+    const old = trusting(entries[0]!, entries[1]!);
+    await put(old, 'edge.jws', claims(2));
+    await given(old);
+    expect(await refusal(fetchHead(old, 'edge', NEVER))).toBe(code);
+  });
+
+  it('keeps the bytes that it accepted first, and their tag, when another key signs the same claims', async () => {
+    const both = trusting(entries[0]!, entries[1]!);
+    both.feed.tags = true;
+    await put(both, 'edge.jws', claims(0, { seq: 7 }));
+    await fetchHead(both, 'edge', NEVER);
+    const [bytes, tag] = [await both.heads.read('edge'), await both.heads.readTag('edge')];
+    await put(both, 'edge.jws', claims(1, { seq: 7 }));
+    await fetchHead(both, 'edge', NEVER);
+    expect(await both.heads.read('edge')).toEqual(bytes);
+    expect(await both.heads.readTag('edge')).toEqual(tag);
+  });
+
+  it('knows the main head by its tag once that is the head for its key', async () => {
+    const old = trusting(entries[0]!);
+    old.feed.tags = true;
+    await put(old, 'edge.jws', claims(1));
+    await put(old, byKey(0), claims(0));
+    await fetchHead(old, 'edge', NEVER);
+    expect((await old.heads.readTag('edge'))?.kid).toBe(kids[0]);
+    await put(old, 'edge.jws', claims(0));
+    await fetchHead(old, 'edge', NEVER);
+    expect((await old.heads.readTag('edge'))?.kid).toBeNull();
+  });
+
   it('takes the main head after it learnt its key, where the one for the old key was before it', async () => {
     const old = trusting(entries[0]!);
     await put(old, 'edge.jws', claims(1));
@@ -407,16 +539,19 @@ describe('when keys rotate', () => {
     expect(await refusal(fetchHead(both, 'edge', NEVER))).toBe('HEAD_EQUIVOCATION');
   });
 
-  it('stops at the signal', async () => {
-    const old = trusting(entries[0]!);
+  it('stops at the signal, and asks for no further key', async () => {
+    const old = trusting(entries[0]!, entries[1]!);
     const ended = new AbortController();
     old.feed.files.set('edge.jws', await claims(2));
     const head = old.feed.head.bind(old.feed);
+    const asked: (string | undefined)[] = [];
     old.feed.head = (...args) => {
+      asked.push(args[3]?.kid);
       if (args[3]?.kid !== undefined) ended.abort();
       return head(...args);
     };
     expect(await refusal(fetchHead(old, 'edge', ended.signal))).toBe('CANCELLED');
+    expect(asked).toEqual([undefined, kids[1]]);
   });
 
   let generations: Promise<{ key: TrustKey; signer: ReturnType<typeof makeSigner> }[]> | undefined;

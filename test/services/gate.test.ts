@@ -75,7 +75,12 @@ describe('an open gate', () => {
   it('goes no further on a head that expired meanwhile, while the feed is away', async () => {
     await rig.heads.write('stable', await signedHead({ version: '1.1.0' }, 'stable', NOW - 7 * DAY_MS));
     rig.feed.fault = new UpdateError('FEED_UNREACHABLE', 'the feed is away');
-    expect(await refusal(pass())).toBe('HEAD_EXPIRED');
+    await expect(pass()).rejects.toMatchObject({
+      code: 'HEAD_EXPIRED',
+      message:
+        'the accepted head expired at 2026-11-23T00:00:00.000Z, and there is no newer one: the feed is away',
+      cause: rig.feed.fault,
+    });
     expect(rig.gate.held.size).toBe(0);
   });
 

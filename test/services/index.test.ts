@@ -95,7 +95,7 @@ describe('the intent', () => {
     const run = start(step, INPUTS[step]);
     await settle();
     run.stop();
-    expect(written).toEqual([about, state, facts]);
+    expect(written).toStrictEqual([about, state, facts]);
   });
 
   it.each<StepName>(['recover', 'schedule', 'watch'])('is not written for %s', async (step) => {
@@ -122,6 +122,45 @@ describe('the intent', () => {
     await settle();
     run.stop();
     expect((await rig.journal.inFlight())?.facts).toEqual({ plan, error: VERDICT.error, interruptions: 0 });
+  });
+
+  it.each<[string, () => Run]>([
+    [
+      'of an offer',
+      () => start('gate', { ...INPUTS.gate, offer: { ...OFFER, note: 'took the full bundle' } }),
+    ],
+    [
+      'of a verified bundle, which came with none',
+      () => start('stage', { ...INPUTS.stage, verified: { ...VERIFIED, note: 'took the full bundle' } }),
+    ],
+  ])('keeps the note %s', async (_, begin) => {
+    const run = begin();
+    await settle();
+    run.stop();
+    expect((await rig.journal.inFlight())?.facts).toStrictEqual({ ...NAMED, note: 'took the full bundle' });
+  });
+
+  it.each(['rollback', 'quarantine'] as const)('of %s keeps what earlier attempts owe', async (step) => {
+    let facts: unknown = null;
+    rig.journal.enter = async (_attempt, _state, entered) => void (facts = entered);
+    const earlier = attempt({ id: 'a-0' });
+    const run = start(step, {
+      ...INPUTS[step],
+      owed: [{ attempt: earlier, plan: PLAN, verdict: { ...VERDICT, interruptions: 1 } }],
+    });
+    await settle();
+    run.stop();
+    expect(facts).toMatchObject({
+      owed: [{ attempt: earlier, plan: PLAN, error: VERDICT.error, interruptions: 1 }],
+    });
+  });
+
+  it('that cannot be written for an unknown reason is named as such', async () => {
+    rig.journal.enter = () => Promise.reject(new Error('EIO'));
+    await expect(start('check', INPUTS.check).result).rejects.toMatchObject({
+      code: 'JOURNAL_WRITE_FAILED',
+      message: 'EIO',
+    });
   });
 
   it.each<StepName>(['check', 'download', 'verify', 'stage', 'gate', 'swap', 'probe'])(
@@ -182,22 +221,29 @@ describe('the door', () => {
   });
 
   it('says CANCELLED whatever the service rejected with then', async () => {
+    const aborted = new Error('aborted');
     rig.gate.pass = (_attempt, _plan, signal) =>
       new Promise((_, reject) => {
         signal.addEventListener('abort', () => {
-          reject(new Error('aborted'));
+          reject(aborted);
         });
       });
     const run = start('gate', INPUTS.gate);
     await settle();
     run.stop();
     await settle();
-    expect(events.at(-1)).toMatchObject({ step: 'gate', phase: 'failed', error: { code: 'CANCELLED' } });
+    expect(events.at(-1)).toMatchObject({
+      step: 'gate',
+      phase: 'failed',
+      error: { code: 'CANCELLED', cause: aborted },
+    });
   });
 });
 
 describe('the observer', () => {
   it('hears that a step began and that it is done, with the time it took', async () => {
+    // However long the daemon has run.
+    await rig.clock.advance(9_000);
     rig.probe.script = [500, 200];
     const run = start('probe', INPUTS.probe);
     await rig.clock.advance(1_000);
@@ -217,12 +263,15 @@ describe('the observer', () => {
     ]);
   });
 
-  it('hears of steps without an attempt', async () => {
-    await start('watch', { watch: null }).result;
-    expect(events.map(({ attempt: whose, state }) => [whose, state])).toEqual([
-      [null, 'idle'],
-      [null, 'idle'],
-    ]);
+  it.each<[StepName, StateName]>([
+    ['recover', 'recovering'],
+    ['schedule', 'idle'],
+    ['watch', 'idle'],
+  ])('hears of %s, which is of no attempt', async (step, state) => {
+    const run = start(step, INPUTS[step]);
+    await settle();
+    run.stop();
+    expect(events[0]).toEqual({ step, state, attempt: null, phase: 'began' });
   });
 });
 

@@ -4,7 +4,6 @@ import { UpdateError } from '../../src/errors.ts';
 import { deservesQuarantine, quarantine } from '../../src/services/quarantine.ts';
 import type { Verdict } from '../../src/steps.ts';
 import type { Plan } from '../../src/types.ts';
-import { refusal } from '../fixtures/refusal.ts';
 import { attempt, NEW, OLD, PLAN, stored } from '../machines/values.ts';
 import { createRig, NEVER, NOW, type Rig } from './rig.ts';
 
@@ -94,8 +93,13 @@ describe('quarantine', () => {
   });
 
   it('is owed whatever keeps it from its end: a fault of the program too', async () => {
-    rig.gate.release = () => Promise.reject(new TypeError('a bug'));
-    expect(await refusal(run(verdict('PROBE_TIMEOUT')))).toBe('QUARANTINE_FAILED');
+    const bug = new TypeError('a bug');
+    rig.gate.release = () => Promise.reject(bug);
+    await expect(run(verdict('PROBE_TIMEOUT'))).rejects.toMatchObject({
+      code: 'QUARANTINE_FAILED',
+      message: 'could not end the attempt: a bug',
+      cause: bug,
+    });
     // What could be recorded is.
     expect(await rig.quarantine.list()).toMatchObject([{ digest: NEW.digest }]);
   });
@@ -114,8 +118,9 @@ describe('quarantine', () => {
 
   it('frees the gate, even when it cannot write', async () => {
     await rig.gate.pass(attempt(), PLAN, NEVER);
-    rig.quarantine.add = () => Promise.reject(new UpdateError('QUARANTINE_FAILED', 'no space'));
-    expect(await refusal(run(verdict('PROBE_TIMEOUT')))).toBe('QUARANTINE_FAILED');
+    const fault = new UpdateError('QUARANTINE_FAILED', 'no space');
+    rig.quarantine.add = () => Promise.reject(fault);
+    await expect(run(verdict('PROBE_TIMEOUT'))).rejects.toBe(fault);
     expect(rig.gate.held.size).toBe(0);
   });
 });

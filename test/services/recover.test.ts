@@ -55,6 +55,8 @@ describe('with nothing under way', () => {
       paused: null,
     });
     expect(fresh.workload.running?.target).toEqual({ ref: fresh.store.baseline, entry: '/opt/sidecar' });
+    // What is current already is not pointed to again.
+    expect(fresh.calls).toEqual(['endSurvivor', 'start 0.9.0']);
   });
 
   it('ends what an earlier daemon left running before anything is started', async () => {
@@ -89,6 +91,12 @@ describe('with nothing under way', () => {
     expect(await run()).toMatchObject({ next: 'probing', plan: { from: rig.store.baseline, to } });
   });
 
+  it('would go back from such a version to one that was committed, not to a newer one that was not', async () => {
+    install(rig, '1.2.0', null);
+    await rig.store.activate(to);
+    expect(await run()).toMatchObject({ next: 'probing', plan: { from, to } });
+  });
+
   it('falls back from a damaged current version to the newest whole one, and points there', async () => {
     const damaged = install(rig, '1.1.0');
     await rig.store.activate(damaged);
@@ -119,7 +127,11 @@ describe('with nothing under way', () => {
       next: 'rollingBack',
       attempt: { trigger: 'recovery', mode: 'apply' },
       plan: { to },
-      verdict: { error: { code: 'WORKLOAD_START_FAILED', message: 'no such file' }, interruptions: 0 },
+      verdict: {
+        error: { code: 'WORKLOAD_START_FAILED', message: 'no such file' },
+        evidence: ['no such file'],
+        interruptions: 0,
+      },
     });
   });
 
@@ -240,6 +252,12 @@ describe('an attempt that was interrupted from the swap on', () => {
     });
   });
 
+  it('watches nothing where the version that it goes back to was never committed', async () => {
+    from = install(rig, '1.0.0', null);
+    await swapped('probing');
+    expect(await run()).toMatchObject({ next: 'rollingBack', watch: null });
+  });
+
   it('after its commit is started again and shows its health again', async () => {
     await swapped('committed');
     await rig.store.activate(to);
@@ -282,6 +300,12 @@ describe('an orderly stop in probing', () => {
     expect(rig.calls).toEqual(['endSurvivor', 'start 1.1.0']);
   });
 
+  it('goes on with the time that was left, not with the whole of it', async () => {
+    await rig.journal.spend(`probe:${attempt().id}`, 50_000);
+    expect(await run()).toMatchObject({ next: 'probing' });
+    expect(await rig.journal.spent(`probe:${attempt().id}`)).toBe(50_000);
+  });
+
   it('goes back when the new version is damaged now, without starting it', async () => {
     damage(rig, '1.1.0');
     expect(await run()).toMatchObject({
@@ -294,6 +318,16 @@ describe('an orderly stop in probing', () => {
   it('goes back when the new version cannot be started', async () => {
     rig.workload.startFault = new UpdateError('WORKLOAD_START_FAILED', 'no such file');
     expect(await run()).toMatchObject({ next: 'rollingBack' });
+  });
+});
+
+describe('an orderly stop in swapping', () => {
+  it('goes back all the same: nothing says how far the swap had come', async () => {
+    await swapped('swapping');
+    await rig.journal.suspend();
+    await rig.store.activate(to);
+    expect(await run()).toMatchObject({ next: 'rollingBack', verdict: { interruptions: 1 } });
+    expect(runs()).toBeUndefined();
   });
 });
 
@@ -315,6 +349,12 @@ describe('what recovery cannot do', () => {
     fail();
     expect(await refusal(run())).toBe('WORKLOAD_STOP_FAILED');
     expect(runs()).toBeUndefined();
+  });
+
+  it('is passed on: that the start of the workload was cancelled', async () => {
+    rig.workload.startFault = new UpdateError('CANCELLED', 'stopped');
+    expect(await refusal(run())).toBe('CANCELLED');
+    expect(rig.reporter.warnings()).toEqual([]);
   });
 
   it('is passed on: the signal', async () => {

@@ -37,9 +37,12 @@ describe('rollback', () => {
 
   it('starts the old version though it cannot be pointed to, and says that it failed', async () => {
     rig.store.activate = () => Promise.reject(new UpdateError('STAGE_FAILED', 'EIO'));
-    const refused = refusal(run());
+    const refused = expect(run()).rejects.toMatchObject({
+      code: 'ROLLBACK_FAILED',
+      message: 'going back to 1.0.0 failed: EIO (STAGE_FAILED)',
+    });
     await rig.clock.advance(5_000);
-    expect(await refused).toBe('ROLLBACK_FAILED');
+    await refused;
     expect(rig.workload.running?.target.ref).toEqual(from);
   });
 
@@ -100,6 +103,62 @@ describe('rollback', () => {
   });
 });
 
+describe('the version to go back to', () => {
+  const NOT_WRITTEN: Verdict = { ...VERDICT, error: { code: 'JOURNAL_WRITE_FAILED', message: 'x' } };
+  const named = (name: 'old' | 'new' | 'baseline'): VersionRef =>
+    ({ old: from, new: to, baseline: rig.store.baseline })[name];
+  const stops = async (
+    back: 'old' | 'baseline',
+    state: { runs: Parameters<typeof named>[0]; current: Parameters<typeof named>[0] },
+    verdict = NOT_WRITTEN,
+  ): Promise<boolean> => {
+    await rig.store.activate(named(state.current));
+    await rig.workload.start({ ref: named(state.runs), entry: '/x' }, NEVER);
+    rig.calls.length = 0;
+    const going = run(NEVER, { from: named(back), to }, verdict);
+    await rig.clock.advance(5_000);
+    await going;
+    return rig.calls.includes('stop');
+  };
+
+  it.each([
+    ['old', 'old', 'old'],
+    ['baseline', 'baseline', 'baseline'],
+  ] as const)('%s, which runs and is current still, is left running', async (back, runs, current) => {
+    expect(await stops(back, { runs, current })).toBe(false);
+  });
+
+  it.each([
+    ['old', 'old', 'new'],
+    ['old', 'new', 'old'],
+    ['old', 'baseline', 'baseline'],
+    ['baseline', 'old', 'old'],
+    ['baseline', 'baseline', 'old'],
+  ] as const)('%s is started anew where %s runs and %s is current', async (back, runs, current) => {
+    expect(await stops(back, { runs, current })).toBe(true);
+  });
+
+  it('is started anew where it is in place but did not come up', async () => {
+    const status = rig.workload.status.bind(rig.workload);
+    rig.workload.status = () => ({ ...status(), state: 'crashed' });
+    expect(await stops('old', { runs: 'old', current: 'old' })).toBe(true);
+  });
+
+  it('is started anew where nothing runs', async () => {
+    await rig.store.activate(from);
+    await rig.workload.stop(NEVER);
+    rig.calls.length = 0;
+    const going = run(NEVER, { from, to }, NOT_WRITTEN);
+    await rig.clock.advance(5_000);
+    expect(await going).toMatchObject({ last: 'HTTP 200' });
+    expect(rig.calls).toContain('start 1.0.0');
+  });
+
+  it('is started anew after any other failure, though it runs and is current', async () => {
+    expect(await stops('old', { runs: 'old', current: 'old' }, VERDICT)).toBe(true);
+  });
+});
+
 describe('a rollback that fails', () => {
   const failed = async (change: Partial<Verdict> = {}): Promise<UpdateError> => {
     const going = run(NEVER, { from, to }, { ...VERDICT, ...change }).then(
@@ -127,14 +186,21 @@ describe('a rollback that fails', () => {
   it('starts the old version even when somebody else answers, but takes no 200 from there', async () => {
     rig.probe.script = [200];
     const error = await failed();
-    expect(error.message).toContain('PROBE_ADDRESS_TAKEN');
+    expect(error.message).toBe(
+      'going back to 1.0.0 failed: something other than the workload answers at http://probe.invalid/healthz, so 1.0.0 cannot be seen to be healthy (PROBE_ADDRESS_TAKEN)',
+    );
     expect(rig.workload.running?.target.ref).toEqual(from);
     expect(await rig.store.current()).toEqual(from);
   });
 
   it('says that the new version will not stop, or the old one not start', async () => {
-    rig.workload.stopFault = new UpdateError('WORKLOAD_STOP_FAILED', 'state D');
-    expect((await failed()).message).toBe('going back to 1.0.0 failed: state D (WORKLOAD_STOP_FAILED)');
+    const { stopFault } = Object.assign(rig.workload, {
+      stopFault: new UpdateError('WORKLOAD_STOP_FAILED', 'state D'),
+    });
+    expect(await failed()).toMatchObject({
+      message: 'going back to 1.0.0 failed: state D (WORKLOAD_STOP_FAILED)',
+      cause: stopFault,
+    });
     rig.workload.stopFault = null;
     rig.workload.startFault = new UpdateError('WORKLOAD_SPAWN_FAILED', 'no more processes');
     expect((await failed()).message).toBe(

@@ -65,7 +65,10 @@ describe('stage', () => {
   );
 
   it('has nothing to do with a release that runs already', async () => {
-    expect(await refusal(run({ unpacked: null }))).toBe('INTERNAL');
+    await expect(run({ unpacked: null })).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: '1.1.0 runs already and has nothing to stage',
+    });
   });
 
   it('passes on the signal', async () => {

@@ -46,9 +46,13 @@ describe('swap', () => {
 
   it('starts and points to nothing while somebody else answers at the probe’s address', async () => {
     rig.probe.script = [200];
-    const swapping = refusal(run());
+    const swapping = expect(run()).rejects.toMatchObject({
+      code: 'PROBE_ADDRESS_TAKEN',
+      message:
+        'expected nobody at http://probe.invalid/healthz after 1.0.0 was stopped; something still answers there',
+    });
     await rig.clock.advance(SETTINGS.addressFreeMs + 100);
-    expect(await swapping).toBe('PROBE_ADDRESS_TAKEN');
+    await swapping;
     expect(new Set(rig.calls)).toEqual(new Set(['stop', 'address answers']));
     expect(await rig.store.current()).toEqual(from);
     expect(rig.workload.running).toBeNull();

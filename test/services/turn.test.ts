@@ -1,11 +1,14 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { Head } from '../../src/bundle/head.ts';
 import { cohort } from '../../src/bundle/rollout.ts';
 import { check } from '../../src/services/check.ts';
 import { gate } from '../../src/services/gate.ts';
+import { turnOf } from '../../src/services/turn.ts';
 import type { HeldBack } from '../../src/services/ports.ts';
 import type { Settings } from '../../src/services/settings.ts';
 import type { Checked, Passed } from '../../src/steps.ts';
 import type { Attempt } from '../../src/types.ts';
+import { headClaims } from '../fixtures/forge.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { attempt, digestOf } from '../machines/values.ts';
 import { bakeOf, serve, trustingRig } from './head-fixture.ts';
@@ -42,6 +45,14 @@ async function lastLook(change: Partial<Attempt> = {}, settings: Partial<Setting
 const told = (): HeldBack | null | undefined => rig.reporter.of('heldBack').at(-1)?.held;
 const ALLOWED = { allowSecurityOverride: true };
 const SECURITY = { security: { reason: 'CVE-2026-1', at: SECOND } };
+
+it('a head without a bundle for this platform is nobody’s turn here', async () => {
+  const head = JSON.parse(headClaims(NOW, { ...VERSION, targets: [] }).toString()) as Head;
+  await expect(turnOf(rig, SETTINGS, head, attempt())).rejects.toMatchObject({
+    code: 'NO_TARGET',
+    message: '1.1.0 on stable has no bundle for linux/x64',
+  });
+});
 
 describe('the bake', () => {
   it.each<[string, () => Promise<Change>]>([

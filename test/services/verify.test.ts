@@ -289,8 +289,45 @@ describe('what is refused', () => {
     });
   });
 
+  it('is a bundle from a feed of no channel', async () => {
+    await expect(judge(rig, right, { ...offered(right), channel: null })).rejects.toMatchObject({
+      code: 'WRONG_AUDIENCE',
+      message: 'expected a bundle for a channel, found one for stable, edge',
+    });
+  });
+
+  it('is other bytes than those that the head names', async () => {
+    await expect(judge(rig, right, offered(airgap))).rejects.toThrow(
+      `expected a bundle with SHA-256 ${sha(airgap.bytes)}, as the head says; found ${sha(right.bytes)}`,
+    );
+  });
+
   it('is a feed’s bundle from a file that no head names', async () => {
+    await expect(judge(rig, right, LOCAL)).rejects.toMatchObject({
+      code: 'BUNDLE_NOT_NAMED',
+      message:
+        'expected an airgap bundle, or one that the stored head names; found one for stable, edge that no stored, unexpired head names',
+    });
+  });
+
+  it('is a feed’s bundle from a file when the stored heads name other ones only', async () => {
+    await rig.heads.write('stable', await signedHead({ version: '1.1.0' }));
+    await rig.heads.write('edge', await signedHead({ version: '1.1.0' }, 'edge'));
     expect(await refusal(judge(rig, right, LOCAL))).toBe('BUNDLE_NOT_NAMED');
+    expect(rig.downloads.folders.size).toBe(0);
+  });
+
+  it('is a feed’s bundle of the right release from a file once the head that names it has expired', async () => {
+    const target = {
+      ...LINUX,
+      release_digest: right.digest,
+      bundles: [{ path: 'x', size: 1, sha256: sha(right.bytes) }],
+    };
+    const named = { targets: [target], version: '1.1.0' };
+    await rig.heads.write('edge', await signedHead(named, 'edge', NOW - 60 * DAY_MS));
+    expect(await refusal(judge(rig, right, LOCAL))).toBe('BUNDLE_NOT_NAMED');
+    await rig.heads.write('edge', await signedHead(named, 'edge'));
+    expect(await judge(rig, right, LOCAL)).not.toHaveProperty('note');
   });
 
   it('is a feed’s bundle from a file that only an expired head names', async () => {
@@ -304,7 +341,10 @@ describe('what is refused', () => {
   });
 
   it('is another product', async () => {
-    expect(await refusal(judge(rig, await bundle({ product: 'other' })))).toBe('WRONG_PRODUCT');
+    await expect(judge(rig, await bundle({ product: 'other' }))).rejects.toMatchObject({
+      code: 'WRONG_PRODUCT',
+      message: `expected a bundle of ${rig.host.product}, found one of other`,
+    });
   });
 
   it.each<[string, Platform]>([
@@ -312,12 +352,29 @@ describe('what is refused', () => {
     ['another system', { os: 'darwin', arch: 'x64' }],
     ['another C library', { os: 'linux', arch: 'x64', libc: 'musl' }],
   ])('is a bundle for %s', async (_, platform) => {
-    expect(await refusal(judge(rig, await bundle({ platform })))).toBe('WRONG_PLATFORM');
+    await expect(judge(rig, await bundle({ platform }))).rejects.toMatchObject({
+      code: 'WRONG_PLATFORM',
+      message: `expected a bundle for linux/x64/glibc, found one for ${Object.values(platform).join('/')}`,
+    });
+  });
+
+  it('is not a bundle that names the very C library of this host', async () => {
+    const glibc = await bundle({ platform: { ...LINUX, libc: 'glibc' } });
+    expect(await judge(rig, glibc)).toMatchObject({ unpacked: 'unpacked' });
+  });
+
+  it('is not another version with the files of the one that runs: it is installed under its own name', async () => {
+    const current = rig.store.versions.get('1.0.0')!;
+    rig.store.versions.set('1.0.0', { ...current, digest: right.digest });
+    expect(await judge(rig, right)).toMatchObject({ release: { version: '1.1.0' }, unpacked: 'unpacked' });
   });
 
   it('is a release that needs a newer updater', async () => {
     const picky = await bundle({ minUpdater: '1.0.1' });
-    expect(await refusal(judge(rig, picky))).toBe('UPDATER_TOO_OLD');
+    await expect(judge(rig, picky)).rejects.toMatchObject({
+      code: 'UPDATER_TOO_OLD',
+      message: 'expected an updater of version 1.0.1 or later, found 1.0.0',
+    });
     const newer = await trustingRig({ host: { updaterVersion: '1.0.1' } });
     expect(await judge(newer, picky)).toMatchObject({ unpacked: 'unpacked' });
   });
@@ -353,7 +410,11 @@ describe('what is refused', () => {
     ['another version', { version: '1.1.1', digest: '' }],
   ])('is a bundle that is not the head’s release: %s', async (_, named) => {
     const release = { version: named.version, digest: named.digest === '' ? right.digest : named.digest };
-    expect(await refusal(judge(rig, right, { ...offered(right), release }))).toBe('BUNDLE_NOT_NAMED');
+    const short = (digest: string): string => digest.slice(0, 12);
+    await expect(judge(rig, right, { ...offered(right), release })).rejects.toMatchObject({
+      code: 'BUNDLE_NOT_NAMED',
+      message: `expected release ${release.version} (${short(release.digest)}), as the head says; found 1.1.0 (${short(right.digest)})`,
+    });
   });
 });
 
@@ -559,7 +620,12 @@ describe('a delta', () => {
   });
 
   it('is not a full bundle in its place', async () => {
-    await expect(judge(rig, right, byDelta(right))).rejects.toThrow('found a full bundle');
+    await expect(judge(rig, right, byDelta(right))).rejects.toThrow(
+      `expected a delta from ${old.digest.slice(0, 12)}, as the head says; found a full bundle`,
+    );
+    await expect(judge(rig, delta, offered(delta))).rejects.toThrow(
+      `expected a full bundle, as the head says; found a delta from ${old.digest.slice(0, 12)}`,
+    );
   });
 
   it('needs room for all of its files', async () => {

@@ -56,6 +56,56 @@ describe('watch', () => {
     expect(rig.clock.sleeping).toBe(0);
   });
 
+  it('ends on time where that is no multiple of how often it counts', async () => {
+    const watching = watch(rig, { ...SETTINGS, watchMs: 25_000 })({ watch: { version, previous } }, NEVER);
+    await rig.clock.advance(24_999);
+    expect(mark()?.watched).toBe(false);
+    await rig.clock.advance(1);
+    expect(await watching).toEqual({ saw: 'calm' });
+  });
+
+  it('marks the version that it watched, with its own time, beside a newer one', async () => {
+    install(rig, '1.2.0', null);
+    const watching = run();
+    await rig.clock.advance(SETTINGS.watchMs);
+    await watching;
+    expect(mark()?.at).toBe(NOW - 5);
+    expect(rig.store.versions.get('1.2.0')?.mark).toBeNull();
+  });
+
+  it('marks a version whose commit could not be recorded, with the time of now', async () => {
+    version = install(rig, '1.1.0', null);
+    const watching = run();
+    await rig.clock.advance(SETTINGS.watchMs);
+    expect(await watching).toEqual({ saw: 'calm' });
+    expect(mark()).toEqual({ at: NOW + SETTINGS.watchMs, previous, watched: true });
+  });
+
+  it('says when what it watched is gone', async () => {
+    rig.store.versions.delete('1.1.0');
+    const watching = refusal(run());
+    await rig.clock.advance(SETTINGS.watchMs);
+    expect(await watching).toBe('VERSION_NOT_FOUND');
+  });
+
+  it('listens for crashes no longer than it watches', async () => {
+    let listening: AbortSignal | null = null;
+    const crashLoop = rig.workload.crashLoop.bind(rig.workload);
+    rig.workload.crashLoop = (signal) => {
+      listening = signal;
+      return crashLoop(signal);
+    };
+    const watching = run();
+    await rig.clock.advance(SETTINGS.watchMs);
+    await watching;
+    expect(listening).toMatchObject({ aborted: true });
+  });
+
+  it('passes on a fault of the clock, which is no crash loop', async () => {
+    rig.clock.sleep = () => Promise.reject(new UpdateError('INTERNAL', 'no timers left'));
+    expect(await refusal(run())).toBe('INTERNAL');
+  });
+
   it('sees a crash loop that was there before it looked', async () => {
     rig.workload.crashLoopNow('3 crashes in a row');
     expect(await run()).toMatchObject({ saw: 'crashLoop' });
