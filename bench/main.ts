@@ -2,7 +2,7 @@
  * `npm run bench`: one table of what the updater takes, beside the programs that do the same, as ratios of one run; the same as JSON
  * in `bench/results.json`, and a plot in `docs/performance.svg`. No timing decides anything: it ends with 0 whatever the figures are.
  *
- *     npm run bench [-- --quick] [-- --json FILE] [-- --plot FILE]
+ *     npm run bench [-- --quick] [-- --no-deltas] [-- --json FILE] [-- --plot FILE] [-- --pairs FOLDER]
  */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -161,7 +161,9 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     json: { type: 'string', default: 'bench/results.json' },
     plot: { type: 'string', default: 'docs/performance.svg' },
+    /** A folder that keeps the packages of the pairs for the next run. */
     pairs: { type: 'string' },
+    'no-deltas': { type: 'boolean', default: false },
   },
 });
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -181,7 +183,7 @@ try {
   say('swaps …');
   const swap = await measureSwap([0, 150e6], values.quick ? 2 : 10);
   const delta: DeltaFigures[] = [];
-  if (!values.quick)
+  if (!values.quick && !values['no-deltas'])
     for (const pair of await realPairs(kept, program, (what) => {
       say(`left out: ${what}`);
     })) {

@@ -21,7 +21,8 @@ const CHUNK_BYTES = 128 * 1024;
 const COPIES_AT_ONCE = 512;
 
 /**
- * Applies a patch, streaming: yields the target's bytes in order, in chunks of at most 1 MiB.
+ * Applies a patch, streaming: yields the target's bytes in order, in chunks of at most 1 MiB. A chunk is the reader's until it asks
+ * for the one after the next: two buffers take turns.
  *
  * The patch is read once, front to back, at most about 1 MiB ahead; the base is read by position.
  *
@@ -96,17 +97,16 @@ async function* readTarget(
   const model = new TargetModel(input.decoder, header, map);
   await turns.take();
   // Each buffer starts with the last bytes of the one before: the model looks back at them.
-  let out = new Uint8Array(BEFORE + Math.min(CHUNK_BYTES, targetSize));
+  let out = new Uint8Array(BEFORE + CHUNK_BYTES);
+  let other = new Uint8Array(BEFORE + CHUNK_BYTES);
   let end = BEFORE;
   for await (const { work, old } of readBase(workOf(copies, targetSize), base)) {
     turns.check();
     for (const { from, to, length, at } of work) {
       if (end + length > out.length) {
         yield out.subarray(BEFORE, end);
-        const left = targetSize - to;
-        const next = new Uint8Array(BEFORE + Math.min(CHUNK_BYTES, left));
-        next.set(out.subarray(end - BEFORE, end));
-        out = next;
+        other.set(out.subarray(end - BEFORE, end));
+        [out, other] = [other, out];
         end = BEFORE;
       }
       if (input.low) await input.fill();

@@ -1,7 +1,8 @@
 /**
  * Makes patches (the format is described in docs/decisions/0008-delta-format.md).
  *
- * Invariants: the same two files give the same patch, on every machine; memory is at most twice both files, and never more than 4 GiB.
+ * Invariants: the same two files give the same patch, on every machine; memory is both files and an index of at most 1.3 GiB, so never
+ * more than 4 GiB.
  */
 import { open } from 'node:fs/promises';
 import { MAX_FILE, type Copies } from '../../bundle/patch-copies.ts';

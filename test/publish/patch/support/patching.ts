@@ -51,7 +51,8 @@ export async function applied(
     made += chunk.length;
     if (made > size) throw new Error(`more than ${String(size)} bytes came out`);
     if (chunk.length > 1024 * 1024) throw new Error('a chunk is too large');
-    chunks.push(chunk);
+    // The buffer is used again.
+    chunks.push(Uint8Array.from(chunk));
   }
   return Buffer.concat(chunks);
 }
