@@ -57,7 +57,7 @@ const BAKE = ['BAKE_MISSING', 'BAKE_INVALID', 'BAKE_TOO_SHORT'] as const;
 /** Every code of every service. */
 export const UPDATE_ERRORS = {
   recover: [
-    ...DISK,
+    'STATE_DIR_UNUSABLE',
     // The record of a survivor, and what it names.
     'WORKLOAD_STOP_FAILED',
     'WORKLOAD_SPAWN_FAILED',

@@ -248,7 +248,6 @@ const WITHOUT_A_HEAD: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'VERSION_DAMAGED',
   'VERSION_NOT_FOUND',
   'STATE_DIR_UNUSABLE',
-  'JWS_TOO_LARGE',
   'JOURNAL_WRITE_FAILED',
   'INTERNAL',
 ]);

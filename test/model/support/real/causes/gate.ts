@@ -1,7 +1,6 @@
-import { HEAD_MAX_BYTES } from '../../../../../src/bundle/head.ts';
 import { BY_ITSELF, type Causes } from './cause.ts';
 import { breaks, fails, noIntent } from './common.ts';
-import { hasAccepted, headFails, shows } from './head.ts';
+import { headFails, shows } from './head.ts';
 
 /** What `gate` says. */
 export const PASSED: Causes = {
@@ -20,10 +19,6 @@ export const GATE_FAILS: Causes = {
       await world.heads.publish();
       await fails('gate', 'HeadStore.write', 'ENOSPC').arrange?.(world);
     },
-  },
-  // What was accepted grew on disk; for a file, no head is asked for.
-  JWS_TOO_LARGE: {
-    arrange: hasAccepted(({ heads }) => Buffer.alloc(HEAD_MAX_BYTES[heads.channel] + 1, 'a')),
   },
   // The gate of this program is always open.
   GATE_CLOSED: fails('gate', 'Gate.pass', 'GATE_CLOSED'),

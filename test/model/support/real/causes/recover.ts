@@ -13,8 +13,6 @@ export const RECOVERED: Causes = {
 /** Why it cannot. */
 export const RECOVER_FAILS: Causes = {
   STATE_DIR_UNUSABLE: fails('recover', 'VersionStore.current', 'EIO'),
-  // The record of the workload’s process cannot be taken away.
-  DISK_FULL: fails('recover', 'Workload.endSurvivor', 'ENOSPC'),
   // A process that hangs in the kernel cannot be made here.
   WORKLOAD_STOP_FAILED: fails('recover', 'Workload.endSurvivor', 'WORKLOAD_STOP_FAILED'),
   WORKLOAD_SPAWN_FAILED: fails('recover', 'Workload.endSurvivor', 'WORKLOAD_SPAWN_FAILED'),

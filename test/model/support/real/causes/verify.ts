@@ -1,6 +1,6 @@
-import { rm } from 'node:fs/promises';
+import { rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { HEAD_MAX_BYTES } from '../../../../../src/bundle/head.ts';
+import { MAX_BUNDLE_BYTES } from '../../../../../src/bundle/bundle-signature.ts';
 import { answering, preceded } from '../../../../faults/fault.ts';
 import { storedFile } from '../../../../attack/support/craft.ts';
 import { flipByte } from '../../../../e2e/support/publisher.ts';
@@ -43,9 +43,13 @@ export const VERIFY_FAILS: Causes = {
       arm(answering('Downloads.freeBytes', 0, { in: 'verify' }));
     },
   },
-  // A bundle has no cap of its own here; a stored head that grew has.
+  // A hole in the file makes it as large as one likes.
   JWS_TOO_LARGE: {
-    arrange: hasAccepted(({ heads }) => Buffer.alloc(HEAD_MAX_BYTES[heads.channel] + 1, 'a')),
+    arrange: (world) => {
+      const grown = (name: string): Promise<void> =>
+        truncate(join(world.host.paths.downloads, name), MAX_BUNDLE_BYTES + 1);
+      world.arm(preceded('Downloads.read', grown, { in: 'verify' }));
+    },
   },
   JSON_INVALID: crafted({ manifestBytes: Buffer.from('{"schema":1,"schema":1}') }),
   BAKE_MISSING: namedBy({ bake: undefined }),
