@@ -34,7 +34,8 @@ async function expectOneHealthyVersion(host: Host, allowed: readonly string[]): 
 }
 
 describe('kill -9 of the daemon', () => {
-  const before = ['downloading', 'verifying', 'staging', 'waiting'] as const;
+  // Every other state, and every write in each: `npm run kill`.
+  const before = ['staging'] as const;
   it.each(before)(
     'in %s: the next start runs the old version, says so in the history, and updates after all',
     async (state) => {
@@ -51,11 +52,7 @@ describe('kill -9 of the daemon', () => {
     },
   );
 
-  const after = [
-    ['swapping', 'before'],
-    ['swapping', 'after'],
-    ['probing', 'before'],
-  ] as const;
+  const after = [['swapping', 'after']] as const;
   it.each(after)('in %s (%s its service): it goes back, and tries once more', async (state, when) => {
     await using host = await createHost();
     await host.publisher.publish({ version: '1.1.0' });
@@ -98,10 +95,7 @@ describe('kill -9 of the daemon', () => {
     expect(await host.history()).toHaveLength(1);
   });
 
-  const back: readonly [string, Behaviour][] = [
-    ['rollingBack', 'answers500'],
-    ['rolledBack', 'exits'],
-  ];
+  const back: readonly [string, Behaviour][] = [['rollingBack', 'answers500']];
   it.each(back)('in %s: the rollback is finished, and the release quarantined', async (state, behaviour) => {
     await using host = await createHost();
     await host.publisher.publish({ version: '1.1.0', behaviour });
