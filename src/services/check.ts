@@ -25,7 +25,8 @@ const sizeText = ({ size, base }: FeedSource): string =>
  * On `manual` it reads the stable head, and only to report: the machine never gets there by itself on that channel.
  *
  * @throws UpdateError the codes of the feed and of the head; `BAKE_MISSING`, `BAKE_INVALID`, `BAKE_TOO_SHORT`; `NO_TARGET` when no
- * bundle is for this platform; `UPDATER_TOO_OLD`
+ * bundle is for this platform; `UPDATER_TOO_OLD`, `MANUAL_CHANNEL`, `FEED_NOT_CONFIGURED`, `JOURNAL_DAMAGED`, `DISK_FULL`,
+ * `STATE_DIR_UNUSABLE`
  */
 export const check =
   (ports: Needs, settings: Policy) =>

@@ -124,7 +124,7 @@ async function expectedUnpackedBytes({ store }: Needs, bundleBytes: number): Pro
  * in between must not cost the attempt. That also lets a part be asked for where the server gave no strong entity tag.
  *
  * @throws UpdateError `DISK_FULL` before the first byte, `DOWNLOAD_TRUNCATED`, `DOWNLOAD_TOO_LARGE`, `BUNDLE_NOT_FOUND`,
- * and the codes of the feed
+ * `BUNDLE_CHANGED`, `STATE_DIR_UNUSABLE`, and the codes of the feed
  */
 export const download =
   (ports: Needs) =>

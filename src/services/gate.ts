@@ -68,7 +68,8 @@ async function lastLook(
  * `waiting`: passes the gate, then looks again: another release than the one that waited, the bake, the rollout, `blocked`, the
  * version floor, the quarantine, and the bytes on disk. Says what will be swapped for what.
  *
- * @throws UpdateError `GATE_CLOSED`, `VERSION_DAMAGED`, the codes of the head, `BAKE_MISSING`, `BAKE_INVALID`, `BAKE_TOO_SHORT`
+ * @throws UpdateError `GATE_CLOSED`, `VERSION_DAMAGED`, `VERSION_NOT_FOUND`, the codes of the head, `BAKE_MISSING`, `BAKE_INVALID`,
+ * `BAKE_TOO_SHORT`, `NO_TARGET`, `UPDATER_TOO_OLD`, `JOURNAL_DAMAGED`, `DISK_FULL`, `STATE_DIR_UNUSABLE`
  */
 export const gate =
   (ports: Needs, settings: Policy) =>

@@ -2,6 +2,9 @@
  * The one door of the update machine's services. For each of them, in this order: the intent is written durably, observers
  * hear of it, the service runs, and whatever it rejects with becomes an `UpdateError`. No service and no state repeats this,
  * and intent before effect cannot be forgotten.
+ *
+ * The codes that each of them may reject with stand in `src/machines/update.errors.ts`, from which the plans are made; those whose
+ * intent is required also reject with `JOURNAL_WRITE_FAILED`.
  */
 import { fromPromise, type PromiseActorLogic } from 'xstate';
 import { UpdateError } from '../errors.ts';

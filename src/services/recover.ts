@@ -130,7 +130,8 @@ async function startSomehow(
 /**
  * `recovering`: see the head of this file.
  *
- * @throws UpdateError when not even the baseline can be run, or the state directory cannot be read
+ * @throws UpdateError `STATE_DIR_UNUSABLE` or `JOURNAL_DAMAGED` when they cannot be read; `WORKLOAD_STOP_FAILED`, `WORKLOAD_SPAWN_FAILED`
+ * when what an earlier daemon left cannot be ended
  */
 export const recover =
   (ports: Needs) =>

@@ -8,7 +8,7 @@ import { refusing } from './refusing.ts';
  * `staging`: makes a complete version out of the verified files, durably, beside the current one. After it, the
  * version is there as a whole; before it, there is none.
  *
- * @throws UpdateError `STAGE_FAILED`, `STAGE_NOT_EXECUTABLE`, `DISK_FULL`
+ * @throws UpdateError `STAGE_FAILED`, `STAGE_NOT_EXECUTABLE`, `BUNDLE_CHANGED`, `DISK_FULL`, `STATE_DIR_UNUSABLE`
  */
 export const stage =
   (ports: Pick<Ports, 'store' | 'downloads' | 'journal' | 'reporter'>) =>

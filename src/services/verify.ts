@@ -143,7 +143,8 @@ function requireNamed(named: NamedBundle | null, release: Release, base: Manifes
 /**
  * `verifying`: see the head of this file.
  *
- * @throws UpdateError every code of signature, manifest, archive and admission; `DISK_FULL`; for a delta `DELTA_BASE_MISSING` and
+ * @throws UpdateError every code of signature, manifest, archive and admission; `DISK_FULL`,
+ * `STATE_DIR_UNUSABLE`, `BUNDLE_NOT_FOUND`; for a delta `DELTA_BASE_MISSING` and
  * `DELTA_FAILED`; for a stable bundle from a file `CLOCK_BEHIND`, `BAKE_MISSING`, `BAKE_INVALID`, `BAKE_TOO_SHORT`
  */
 export const verify =

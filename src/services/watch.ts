@@ -10,7 +10,7 @@ const SPENT_EVERY_MS = 10_000;
  * version counts for the version floor from then on. The time is a budget of time spent, so that a restart of the
  * daemon neither ends the watch nor starts it over.
  *
- * @throws UpdateError when the mark cannot be written
+ * @throws UpdateError `COMMIT_FAILED`, `VERSION_NOT_FOUND`, `DISK_FULL`, `STATE_DIR_UNUSABLE` when the mark cannot be written
  */
 export const watch =
   (
