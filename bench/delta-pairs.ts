@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { promisify } from 'node:util';
+import { residentBytes, resetPeak } from './support/process-memory.ts';
 import { applyPatch } from '../src/bundle/patch.ts';
 import { makePatch } from '../src/publish/patch/make-patch.ts';
 
@@ -28,6 +29,8 @@ export interface Measured {
 
 async function measured(work: () => Promise<string>): Promise<Measured> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
+  // Else the peak would be that of the process which started this one.
+  resetPeak();
   const idle = process.memoryUsage.rss();
   const before = process.cpuUsage();
   const start = performance.now();
@@ -38,7 +41,7 @@ async function measured(work: () => Promise<string>): Promise<Measured> {
   return {
     cpu: (user + system) / 1e6,
     wall: (performance.now() - start) / 1e3,
-    memory: process.resourceUsage().maxRSS / 1024 - idle / 2 ** 20,
+    memory: ((residentBytes('VmHWM') ?? 0) - idle) / 2 ** 20,
     block: delay.max / 1e6,
     result,
   };

@@ -83,14 +83,15 @@ async function singleExecutables(folder: string, script: string): Promise<Pair> 
   return { name: 'one SEA executable, only the script changed', base, target };
 }
 
-/** The pairs that the figures are about; what could not be had is told to `missing`. */
+/** The pairs that the figures are about, or the smallest of them; what could not be had is told to `missing`. */
 export async function realPairs(
   folder: string,
   script: string,
   missing: (what: string) => void,
+  smallest: boolean,
 ): Promise<Pair[]> {
   const pairs: Pair[] = [];
-  for (const [name, from, to, path] of RELEASES) {
+  for (const [name, from, to, path] of smallest ? RELEASES.slice(0, 1) : RELEASES) {
     try {
       const base = await fetched(folder, name, from, path);
       pairs.push({ name: `${name} ${from} → ${to}`, base, target: await fetched(folder, name, to, path) });
@@ -100,7 +101,7 @@ export async function realPairs(
       );
     }
   }
-  pairs.push(await singleExecutables(folder, script));
+  if (!smallest) pairs.push(await singleExecutables(folder, script));
   return pairs;
 }
 

@@ -183,13 +183,15 @@ try {
   say('swaps …');
   const swap = await measureSwap([0, 150e6], values.quick ? 2 : 10);
   const delta: DeltaFigures[] = [];
-  if (!values.quick && !values['no-deltas'])
-    for (const pair of await realPairs(kept, program, (what) => {
+  if (!values['no-deltas']) {
+    const missing = (what: string): void => {
       say(`left out: ${what}`);
-    })) {
+    };
+    for (const pair of await realPairs(kept, program, missing, values.quick)) {
       say(`delta: ${pair.name} …`);
       delta.push(await measurePair(pair, work));
     }
+  }
   const { stdout } = await promisify(execFile)('git', ['describe', '--always', '--dirty']);
   const results: BenchResults = {
     at: new Date().toISOString(),
