@@ -100,6 +100,8 @@ export const ERROR_CODES = {
 
   // -- swap, probe, rollback --------------------------------------------------------------------------------
   GATE_CLOSED: row(5, 'operator', true, 'The gate holds the update.', 'Wait, or open the gate.'),
+  HOOK_DEFERRED: row(5, 'operator', true, 'The hook before the swap asked to put the update off (exit 75).', 'Nothing to do: it is tried again at the next check.'),
+  HOOK_FAILED: row(1, 'operator', true, 'A hook failed, or took too long.', 'Mend the program that the message names; see `hooks` in the configuration.'),
   SUPERSEDED: row(5, 'feed', true, 'A newer release appeared while the update waited.', 'Nothing to do: the newer one is taken at the next check.'),
   WORKLOAD_START_FAILED: row(4, 'release', false, 'The workload’s program could not be started.', 'See the reason; check `workload.command` and the program.'),
   WORKLOAD_SPAWN_FAILED: row(4, 'host', true, 'The host could not start another process.', 'Free what the message names (processes, memory, file descriptors), or mend the output file.'),
@@ -107,6 +109,7 @@ export const ERROR_CODES = {
   PROBE_ADDRESS_TAKEN: row(4, 'host', true, 'After the old version was stopped, something still answered at the probe’s address.', 'Find the process that listens there (`ss -ltnp`) and end it.'),
   PROBE_TIMEOUT: row(4, 'release', false, 'The new version was not healthy within the rollback timeout.', 'Read the workload’s log; report it to the publisher.'),
   PROBE_EXITED: row(4, 'release', false, 'The new version ended while it was probed.', 'Read the workload’s log; report it to the publisher.'),
+  SOAK_FAILED: row(4, 'release', false, 'The new version became healthy, but did not stay so while it soaked.', 'Read the workload’s log; report it to the publisher.'),
   CRASH_LOOP: row(4, 'release', false, 'The new version kept crashing after its commit.', 'Read the workload’s log; report it to the publisher.'),
   ATTEMPT_INTERRUPTED: row(4, 'host', true, 'The daemon or the host stopped in the middle of the attempt.', 'Nothing to do: it is tried once more by itself.'),
   ROLLED_BACK_BY_OPERATOR: row(4, 'operator', false, 'An operator asked for the rollback.', 'Nothing to do: the release is held back until a newer one, or until its quarantine is cleared.'),
@@ -127,6 +130,10 @@ export const ERROR_CODES = {
   MANUAL_CHANNEL: row(5, 'operator', false, 'On the manual channel nothing is fetched.', 'Give the file: `core sidecar update --bundle FILE`, or set `update.bundle_path`.'),
   BUSY: row(1, 'operator', true, 'Another attempt is under way.', 'Wait for it: `core sidecar status`.'),
   DAEMON_UNREACHABLE: row(6, 'operator', true, 'No daemon answers at the control socket.', 'Start it (`systemctl start coresdk-sidecar`), or give its socket with --socket.'),
+  NOTHING_TO_APPROVE: row(1, 'operator', false, 'No release waits for an approval.', 'See `core sidecar status` for what waits.'),
+  UNAUTHORIZED: row(1, 'operator', false, 'The request has no valid token.', 'Send `Authorization: Bearer …` with the token in `control.token_file`.'),
+  HOST_NOT_ALLOWED: row(1, 'operator', false, 'The request names a host that is not this listener’s.', 'Add the name to `control.hosts`, or use the address itself.'),
+  RATE_LIMITED: row(1, 'operator', true, 'Too many requests came from this address.', 'Wait for as long as Retry-After says.'),
   ATTEMPT_NOT_FOUND: row(1, 'operator', false, 'The daemon knows no attempt with this id.', 'See `core sidecar history` for the attempts that it knows.'),
   CONTROL_FAILED: row(1, 'program', true, 'The daemon refused or could not serve the request.', 'See the message and the daemon’s log.'),
   KEYS_EXIST: row(1, 'operator', false, 'The folder holds keys already, and keys are never overwritten.', 'Give another folder; move the old keys away only when nothing signed by them is needed any more.'),

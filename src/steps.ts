@@ -49,6 +49,7 @@ export type Recovered =
       readonly plan: Plan;
       readonly pid: number;
       readonly watch: Watch | null;
+      readonly paused: ErrorRecord | null;
     }
   | {
       readonly next: 'rollingBack';
@@ -57,6 +58,7 @@ export type Recovered =
       readonly verdict: Verdict;
       readonly owed?: readonly Owed[];
       readonly watch: Watch | null;
+      readonly paused: ErrorRecord | null;
     };
 
 /** What a check found. */

@@ -28,6 +28,10 @@ export interface StatePaths {
   readonly workloadRecord: string;
   /** This host's id for rollouts, where the system has none. */
   readonly machineId: string;
+  /** An operator's pause, while there is one. */
+  readonly paused: string;
+  /** The releases that a person approved. */
+  readonly approvals: string;
 }
 
 /** The layout of a state directory, without a look at the disk. */
@@ -43,6 +47,8 @@ export function statePaths(root: string): StatePaths {
     controlSocket: join(root, 'control.sock'),
     workloadRecord: join(root, 'workload.json'),
     machineId: join(root, 'machine-id'),
+    paused: join(root, 'paused.json'),
+    approvals: join(root, 'approvals.json'),
   };
 }
 

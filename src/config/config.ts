@@ -8,6 +8,17 @@ export interface ProxySetting {
   readonly from: string;
 }
 
+/** A maintenance window: updates are swapped in while one is open. */
+export interface Window {
+  /** The local time at which it opens, minutes since midnight. */
+  readonly startMinute: number;
+  readonly lengthMs: number;
+  /** Days on which it opens, 1 (Monday) to 7; empty: every day. */
+  readonly days: readonly number[];
+  /** IANA name. */
+  readonly timeZone: string;
+}
+
 /** What the daemon is told to do. Built by `loadConfig`; the keys in the file are in `schema.ts`. */
 export interface Config {
   readonly update: {
@@ -30,6 +41,10 @@ export interface Config {
     readonly retries: number;
     /** The rate of a download; null: as fast as it comes. */
     readonly maxBytesPerSecond: number | null;
+    /** When an update may be swapped in by itself; empty: at any time. */
+    readonly windows: readonly Window[];
+    /** Whether a person has to approve each release. */
+    readonly approval: 'none' | 'required';
     /** `CORESDK_UPDATE_DISABLED`: no update of any kind. */
     readonly disabled: boolean;
   };
@@ -66,14 +81,49 @@ export interface Config {
     readonly stableAfterMs: number;
   };
   readonly probe: {
+    /** `http:`, `https:`, `grpc:`, `grpcs:` (its path is the service's name) or `tcp:`. */
     readonly url: string;
+    /** The unix socket that is asked instead of the URL's host; null: that host. */
+    readonly socket: string | null;
+    /** A program that is run instead, healthy when it ends with 0; null: the URL is asked. */
+    readonly exec: readonly string[] | null;
+    /** HTTP statuses that are healthy. */
+    readonly status: readonly number[];
+    /** What a healthy body holds; null: anything. */
+    readonly body: string | null;
+    readonly headers: Readonly<Record<string, string>>;
+    /** PEM; the only authorities that are believed; null: the built-in ones. */
+    readonly caFile: string | null;
+    /** How long a version has to stay healthy before it is committed. */
+    readonly soakMs: number;
+    /** Unhealthy looks in a row that end a soak. */
+    readonly failureThreshold: number;
+    /** Times that it may turn from healthy to unhealthy while it soaks. */
+    readonly flapThreshold: number;
     readonly intervalMs: number;
     readonly timeoutMs: number;
     readonly successThreshold: number;
     readonly watchMs: number;
   };
   readonly stateDir: string;
-  readonly control: { readonly socket: string };
+  /** Programs that are run around a swap; null: none. */
+  readonly hooks: {
+    readonly preSwap: readonly string[] | null;
+    readonly postCommit: readonly string[] | null;
+    readonly postRollback: readonly string[] | null;
+    readonly timeoutMs: number;
+  };
+  readonly control: {
+    readonly socket: string;
+    /** Name or number of the group that may use the socket too; null: the daemon's user alone. */
+    readonly group: string | null;
+    /** `host:port` of the TCP listener; null: none. */
+    readonly http: string | null;
+    /** The file, mode 0600, that holds the token of the TCP listener. */
+    readonly tokenFile: string | null;
+    /** Names by which the TCP listener may be called, besides its own address and `localhost`. */
+    readonly hosts: readonly string[];
+  };
   readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent' };
   readonly tenant: string | null;
   readonly runtime: Runtime;

@@ -84,6 +84,13 @@ function* contradictions(config: Config, origin: (key: string) => string): Gener
     ['http.key_file', 'http.cert_file', keyFile !== null && certFile === null],
   ] as const)
     if (found) yield `${origin(has)}: ${wants}: expected an absolute path beside ${has}, found nothing`;
+  const { probe, control } = config;
+  if (probe.exec !== null && origin('probe.url') !== 'default')
+    yield `${origin('probe.exec')}: probe.exec: expected either probe.url or probe.exec, found both`;
+  if (probe.socket !== null && !/^(https?|grpc):/.test(probe.url))
+    yield `${origin('probe.socket')}: probe.socket: expected an http:, https: or grpc: probe.url beside it, found ${probe.url}`;
+  if (control.http !== null && control.tokenFile === null)
+    yield `${origin('control.http')}: control.token_file: expected an absolute path beside control.http, found nothing`;
   const { socket } = config.control;
   if (Buffer.byteLength(socket) > SOCKET_PATH_MAX)
     yield `${origin('state_dir')}: control.socket: expected a path of at most ${String(SOCKET_PATH_MAX)} bytes, found ${socket}; set control.socket to a shorter one`;

@@ -1,8 +1,8 @@
 /** Fills in the defaults and turns the file's words into the program's: camelCase, times in milliseconds. */
 import { join } from 'node:path';
-import type { Config } from './config.ts';
+import type { Config, Window } from './config.ts';
 import type { Runtime } from './runtime.ts';
-import type { ConfigFile } from './schema.ts';
+import { DAYS, type ConfigFile } from './schema.ts';
 
 /** What only the environment says. */
 export interface Ambient {
@@ -24,6 +24,18 @@ function proxiesOf(
   return { http: proxy, https: proxy, none };
 }
 
+type WindowInFile = NonNullable<NonNullable<ConfigFile['update']>['windows']>[number];
+
+function windowOf({ start, length, days = [], time_zone: timeZone = 'UTC' }: WindowInFile): Window {
+  const [hours = '', minutes = ''] = start.split(':');
+  return {
+    startMinute: Number(hours) * 60 + Number(minutes),
+    lengthMs: ms(length),
+    days: days.map((day) => DAYS.indexOf(day) + 1),
+    timeZone,
+  };
+}
+
 /**
  * A complete configuration.
  *
@@ -35,6 +47,8 @@ export function resolve(file: ConfigFile, ambient: Ambient): Config {
   const http = file.http ?? {};
   const workload = file.workload ?? {};
   const probe = file.probe ?? {};
+  const hooks = file.hooks ?? {};
+  const control = file.control ?? {};
   const stateDir = file.state_dir ?? '/var/lib/coresdk';
   const { tenant } = ambient;
   return {
@@ -50,6 +64,8 @@ export function resolve(file: ConfigFile, ambient: Ambient): Config {
       stallTimeoutMs: ms(update.stall_timeout ?? 30),
       retries: update.retries ?? 4,
       maxBytesPerSecond: update.max_bytes_per_second ?? null,
+      windows: (update.windows ?? []).map(windowOf),
+      approval: update.approval ?? 'none',
       disabled: ambient.disabled,
     },
     http: {
@@ -71,13 +87,34 @@ export function resolve(file: ConfigFile, ambient: Ambient): Config {
     },
     probe: {
       url: probe.url ?? 'http://127.0.0.1:7701/healthz',
+      socket: probe.socket ?? null,
+      exec: probe.exec ?? null,
+      status: probe.status ?? [200],
+      body: probe.body ?? null,
+      headers: probe.headers ?? {},
+      caFile: probe.ca_file ?? null,
+      soakMs: ms(probe.soak ?? 0),
+      failureThreshold: probe.failure_threshold ?? 3,
+      flapThreshold: probe.flap_threshold ?? 3,
       intervalMs: ms(probe.interval ?? 1),
       timeoutMs: ms(probe.timeout ?? 2),
       successThreshold: probe.success_threshold ?? 1,
       watchMs: ms(probe.watch ?? 600),
     },
     stateDir,
-    control: { socket: file.control?.socket ?? join(stateDir, 'control.sock') },
+    hooks: {
+      preSwap: hooks.pre_swap ?? null,
+      postCommit: hooks.post_commit ?? null,
+      postRollback: hooks.post_rollback ?? null,
+      timeoutMs: ms(hooks.timeout ?? 60),
+    },
+    control: {
+      socket: control.socket ?? join(stateDir, 'control.sock'),
+      group: control.group ?? null,
+      http: control.http ?? null,
+      tokenFile: control.token_file ?? null,
+      hosts: control.hosts ?? [],
+    },
     log: { level: file.log?.level ?? 'info' },
     tenant,
     runtime: ambient.runtime,

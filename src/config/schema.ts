@@ -53,6 +53,29 @@ export const feedUrlSchema = text
   .refine((value) => isPlainUrl(value, ['https:', 'http:', 'file:'], false))
   .describe('an https:, http: or file: URL without user, password, query and fragment');
 
+/** Days of a window, as the file names them; ISO 8601 counts them from 1 in this order. */
+export const DAYS = ['mon', 'tue', 'wed', 'thu', 'fri', 'sat', 'sun'] as const;
+
+function isTimeZone(value: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: value });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const windowShape = z
+  .strictObject({
+    start: z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/),
+    length: z.number().min(60).max(WEEK_S),
+    days: z.array(z.enum(DAYS)).min(1).optional(),
+    time_zone: z.string().refine(isTimeZone).optional(),
+  })
+  .describe(
+    'start (HH:MM), length (seconds from 60 to 604800), optionally days (mon … sun) and time_zone (such as Europe/Berlin)',
+  );
+
 const updateShape = {
   channel: oneOf(CHANNELS),
   check_interval: seconds(0.1, WEEK_S),
@@ -69,6 +92,8 @@ const updateShape = {
     .min(1024)
     .max(RATE_MAX)
     .describe(`a whole number of bytes from 1024 to ${String(RATE_MAX)}`),
+  windows: z.array(windowShape).min(1).max(50).describe('a list of 1 to 50 windows'),
+  approval: oneOf(['none', 'required']),
 };
 
 /** A proxy's address; user and password may stand in it, so it is never shown as it is. */
@@ -105,20 +130,68 @@ const workloadShape = {
   stable_after: seconds(0, WEEK_S),
 };
 
+/** Protocols of a probe's address. */
+export const PROBE_PROTOCOLS = ['http:', 'https:', 'grpc:', 'grpcs:', 'tcp:'] as const;
+
 const probeShape = {
   url: text
-    .refine((value) => isPlainUrl(value, ['http:', 'https:'], true))
-    .describe('an http: or https: URL without user, password and fragment'),
+    .refine((value) => isPlainUrl(value, PROBE_PROTOCOLS, true))
+    .describe('an http:, https:, grpc:, grpcs: or tcp: URL without user, password and fragment'),
+  socket: path,
+  exec: z.array(text).min(1).describe('a list of words: a program and its arguments'),
+  status: z.array(z.int().min(100).max(599)).min(1).describe('a list of HTTP statuses from 100 to 599'),
+  body: text.describe('a text that the body must hold'),
+  headers: z
+    .record(
+      z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/),
+      z.string().refine((value) => !/[\0\r\n]/.test(value)),
+    )
+    .describe('a map of header names to texts'),
+  ca_file: path,
+  soak: seconds(0, 24 * 3600),
+  failure_threshold: count(1000),
+  flap_threshold: count(1000),
   interval: seconds(0.01, 3600),
   timeout: seconds(0.01, 3600),
   success_threshold: count(1000),
   watch: seconds(0, WEEK_S),
 };
 
+/** `host:port`; the port 0 takes a free one. */
+function isListenAddress(value: string): boolean {
+  const port = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})$/.exec(value)?.[1];
+  return port !== undefined && Number(port) <= 65_535;
+}
+
 const controlShape = {
   socket: path
     .refine((value) => Buffer.byteLength(value) <= SOCKET_PATH_MAX)
     .describe(`an absolute path of at most ${String(SOCKET_PATH_MAX)} bytes`),
+  group: z
+    .string()
+    .regex(/^([a-z_][a-z0-9_-]*|[0-9]{1,10})$/)
+    .describe('the name or number of a group'),
+  http: text
+    .refine((value) => isListenAddress(value))
+    .describe('host:port, such as 127.0.0.1:7702 or [::1]:7702'),
+  token_file: path,
+  hosts: z
+    .array(z.string().regex(/^[A-Za-z0-9.-]+$|^\[[0-9a-fA-F:]+\]$/))
+    .min(1)
+    .describe('a list of host names by which the TCP listener may be called'),
+};
+
+const hook = z
+  .array(text)
+  .min(1)
+  .refine((words) => isAbsolute(words[0] ?? ''))
+  .describe('a list of words: the absolute path of a program, and its arguments');
+
+const hooksShape = {
+  pre_swap: hook,
+  post_commit: hook,
+  post_rollback: hook,
+  timeout: seconds(0.1, 3600),
 };
 
 const logShape = { level: oneOf(LOG_LEVELS) };
@@ -129,6 +202,7 @@ export const SECTIONS = {
   http: httpShape,
   workload: workloadShape,
   probe: probeShape,
+  hooks: hooksShape,
   control: controlShape,
   log: logShape,
 } as const;
@@ -145,6 +219,7 @@ export const fileSchema = z.strictObject({
   http: section(httpShape),
   workload: section(workloadShape),
   probe: section(probeShape),
+  hooks: section(hooksShape),
   control: section(controlShape),
   log: section(logShape),
   state_dir: ROOT_KEYS.state_dir.optional(),

@@ -20,13 +20,55 @@ export interface VersionView {
 
 /** How far the current state is; null where there is nothing to measure. */
 export type ProgressView =
-  | { readonly kind: 'download'; readonly received_bytes: number; readonly total_bytes: number }
+  | {
+      readonly kind: 'download';
+      readonly received_bytes: number;
+      readonly total_bytes: number;
+      /** Over the last seconds; null while too little is known. */
+      readonly bytes_per_second: number | null;
+      readonly seconds_left: number | null;
+    }
   | {
       readonly kind: 'probe';
       readonly last: string;
       readonly elapsed_ms: number;
       readonly deadline_ms: number;
     };
+
+/** What an update waits for in `waiting`. */
+export interface WaitingView {
+  readonly for: 'window' | 'approval';
+  readonly reason: string;
+  /** When the window opens; null when a person has to approve it. */
+  readonly until: string | null;
+}
+
+/** A version on disk. */
+export interface StoredVersionView extends VersionView {
+  readonly committed_at: string | null;
+  readonly current: boolean;
+  /** Sum of its files, bytes. */
+  readonly size_bytes: number;
+}
+
+/** A release that failed here. */
+export interface QuarantineView {
+  readonly digest: string;
+  readonly version: string;
+  readonly at: string;
+  readonly reason: ErrorView;
+  readonly evidence: readonly string[];
+}
+
+/** The workload, as the supervisor sees it. */
+export interface WorkloadView {
+  readonly state: string;
+  readonly version: string | null;
+  readonly pid: number | null;
+  readonly started_at: string | null;
+  readonly restarts: number;
+  readonly last_exit: string | null;
+}
 
 /** One attempt in the history. */
 export interface AttemptView {
@@ -81,32 +123,25 @@ export interface Status {
     readonly reason: string;
     readonly until: string | null;
   } | null;
+  /** What the update in `waiting` waits for. */
+  readonly waiting: WaitingView | null;
+  /** When the next window opens, or that one is open now; null without windows. */
+  readonly window: {
+    readonly open: boolean;
+    readonly opens_at: string | null;
+    readonly closes_at: string | null;
+  } | null;
   /** Why automatic updates are paused. */
   readonly paused: ErrorView | null;
   /** Why the updater is switched off on this host. */
   readonly disabled: string | null;
   readonly current: VersionView;
-  readonly versions: readonly (VersionView & {
-    readonly committed_at: string | null;
-    readonly current: boolean;
-  })[];
+  readonly versions: readonly StoredVersionView[];
   readonly version_floor: { readonly version: string; readonly because: string } | null;
   /** The committed version that is still watched for a crash loop. */
   readonly watching: { readonly version: string; readonly back_to: string } | null;
-  readonly quarantine: readonly {
-    readonly digest: string;
-    readonly version: string;
-    readonly at: string;
-    readonly reason: ErrorView;
-    readonly evidence: readonly string[];
-  }[];
-  readonly workload: {
-    readonly state: string;
-    readonly version: string | null;
-    readonly pid: number | null;
-    readonly started_at: string | null;
-    readonly restarts: number;
-    readonly last_exit: string | null;
+  readonly quarantine: readonly QuarantineView[];
+  readonly workload: WorkloadView & {
     /** One look at its health, made for this status; null unless it runs. */
     readonly health: { readonly healthy: boolean; readonly detail: string } | null;
   };
@@ -119,6 +154,83 @@ export interface Status {
     readonly development_keys: boolean;
   };
   readonly warnings: readonly (ErrorView & { readonly at: string })[];
+}
+
+/** A line of the log, as `GET /v1/logs` and the events tell it. */
+export interface LogView {
+  readonly at: string;
+  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'fatal';
+  readonly message: string;
+  readonly attempt: string | null;
+  readonly code: ErrorCode | null;
+}
+
+/**
+ * What happens, as it happens. `GET /v1/events` sends each as one server-sent event: `event` is `kind`, `id` is `id`, `data` is the
+ * whole as JSON.
+ */
+export type ControlEvent = { readonly id: number; readonly at: string } & (
+  | {
+      /** The update machine entered a state. */
+      readonly kind: 'state';
+      readonly state: StateName;
+      /** The state before; null for the first. */
+      readonly before: StateName | null;
+      readonly attempt: string | null;
+      readonly from: string | null;
+      readonly to: string | null;
+    }
+  | {
+      readonly kind: 'progress';
+      readonly state: StateName;
+      readonly attempt: string | null;
+      readonly progress: ProgressView;
+    }
+  /** A look at the health while a version is probed. */
+  | {
+      readonly kind: 'probe';
+      readonly attempt: string | null;
+      readonly healthy: boolean;
+      readonly detail: string;
+      readonly elapsed_ms: number;
+      readonly deadline_ms: number;
+    }
+  | { readonly kind: 'waiting'; readonly attempt: string | null; readonly waiting: WaitingView | null }
+  | { readonly kind: 'ended'; readonly attempt: AttemptProgress }
+  | { readonly kind: 'workload'; readonly workload: WorkloadView }
+  | { readonly kind: 'log'; readonly line: LogView }
+);
+
+/** One key of the configuration as it is in force. */
+export interface ConfigEntry {
+  /** Dotted: `update.channel`. */
+  readonly key: string;
+  /** A secret is `"(hidden)"`. */
+  readonly value: unknown;
+  /** `default`, `file PATH:LINE` or `env NAME`. */
+  readonly from: string;
+}
+
+/** One thing that the doctor looked at. */
+export interface CheckView {
+  /** Stable: `state_dir.write`, `feed.answers`, … */
+  readonly name: string;
+  readonly result: 'pass' | 'warn' | 'fail' | 'skip';
+  /** What was found, for people. */
+  readonly message: string;
+  /** What to do; empty when it passed. */
+  readonly next: string;
+}
+
+/** `POST /v1/doctor`. */
+export interface DoctorReport {
+  /** Where it looked from: inside the daemon's sandbox, or as whoever asked. */
+  readonly inside: 'daemon' | 'caller';
+  /** `fail` when the next update would fail. */
+  readonly result: 'pass' | 'warn' | 'fail';
+  /** One sentence: `the next update would fail because …`. */
+  readonly summary: string;
+  readonly checks: readonly CheckView[];
 }
 
 /** What the daemon offers; the server exposes it, and rejects nothing but `UpdateError`. */
@@ -135,6 +247,26 @@ export interface ControlApi {
   apply(path: string): Promise<string>;
   /** Back to `version`, or to the version that was committed before the current one. */
   rollback(version: string | null): Promise<string>;
+  /** All complete versions on disk, newest first. */
+  versions(): Promise<readonly StoredVersionView[]>;
+  /** Newest first. */
+  quarantine(): Promise<readonly QuarantineView[]>;
+  /** The newest lines of the log that are remembered, oldest first. */
+  logs(limit: number): Promise<readonly LogView[]>;
+  /** The configuration in force. */
+  config(): Promise<readonly ConfigEntry[]>;
+  /** Whether the next update would go through, as seen from inside the daemon's sandbox. */
+  doctor(): Promise<DoctorReport>;
+  /**
+   * Hears of what happens from now on; with `after`, first of what is remembered since the event with that id.
+   *
+   * @returns ends it
+   */
+  events(listener: (event: ControlEvent) => void, after?: number): () => void;
+  /** Nothing is updated by itself until `resume`, not even after a restart; an update that has not touched the workload is put off. */
+  pause(reason: string | null): Promise<void>;
+  /** Approves a release, by version or digest prefix; null: the one that waits. Resolves with what was approved. `NOTHING_TO_APPROVE` */
+  approve(release: string | null): Promise<VersionView>;
   resume(): Promise<void>;
   retry(): Promise<void>;
   /** `digest` may be a unique prefix of at least 8 digits, or a version. Resolves with what was cleared; `VERSION_NOT_FOUND`. */

@@ -3,7 +3,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode } from '../error-codes.ts';
 import { UpdateError } from '../errors.ts';
-import type { AttemptProgress, AttemptView, ControlApi, Status, VersionView } from './api.ts';
+import type {
+  AttemptProgress,
+  AttemptView,
+  ConfigEntry,
+  ControlApi,
+  ControlEvent,
+  DoctorReport,
+  LogView,
+  QuarantineView,
+  Status,
+  StoredVersionView,
+  VersionView,
+} from './api.ts';
 import { exchange, type ControlRequest } from './exchange.ts';
 
 /** How {@link ControlClient.follow} waits. */
@@ -17,9 +29,16 @@ export interface FollowOptions {
 }
 
 /** The control API from outside. Every method rejects with the `UpdateError` that the daemon gave. */
-export interface ControlClient extends Omit<ControlApi, 'attempt'> {
+export interface ControlClient extends Omit<ControlApi, 'attempt' | 'events'> {
   /** @throws UpdateError `ATTEMPT_NOT_FOUND` */
   attempt(id: string): Promise<AttemptProgress>;
+  /**
+   * Every event from now on, until the signal fires; with `after`, first those that the daemon remembers since then. Reconnects by
+   * itself, and goes on where it was.
+   *
+   * @throws UpdateError `DAEMON_UNREACHABLE` when nobody answers for a while
+   */
+  events(options: { readonly after?: number; readonly signal: AbortSignal }): AsyncIterable<ControlEvent>;
   /** Looks at an attempt again and again until it has ended (or `until` says so); resolves with the last look. */
   follow(id: string, options?: FollowOptions): Promise<AttemptProgress>;
   /** Looks at the status until `until` is true; resolves with the last look. */
@@ -88,6 +107,30 @@ export function createControlClient({ socket }: { readonly socket: string }): Co
     update: ({ dryRun }) => begin('/v1/update', { dry_run: dryRun }),
     apply: (path) => begin('/v1/apply', { path }),
     rollback: (version) => begin('/v1/rollback', { version }),
+    versions: async () => {
+      const { versions } = await get<{ versions: StoredVersionView[] }>('/v1/versions');
+      return versions;
+    },
+    quarantine: async () => {
+      const { quarantine } = await get<{ quarantine: QuarantineView[] }>('/v1/quarantine');
+      return quarantine;
+    },
+    logs: async (limit) => {
+      const { lines } = await get<{ lines: LogView[] }>(`/v1/logs?limit=${String(limit)}`);
+      return lines;
+    },
+    config: async () => {
+      const { config } = await get<{ config: ConfigEntry[] }>('/v1/config');
+      return config;
+    },
+    doctor: () => ask<DoctorReport>({ method: 'POST', path: '/v1/doctor', body: {} }),
+    events: () => {
+      throw new UpdateError('CONTROL_FAILED', 'events are not served yet');
+    },
+    pause: async (reason) => {
+      await ask({ method: 'POST', path: '/v1/pause', body: { reason } });
+    },
+    approve: (release) => ask<VersionView>({ method: 'POST', path: '/v1/approve', body: { release } }),
     resume: async () => {
       await ask({ method: 'POST', path: '/v1/resume', body: {} });
     },

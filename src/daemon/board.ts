@@ -1,8 +1,11 @@
 import { ERROR_CODES } from '../error-codes.ts';
 import type { ErrorRecord } from '../errors.ts';
-import type { AttemptProgress, ErrorView, ProgressView } from '../control/api.ts';
-import type { Clock, HeldBack, Progress, Reporter } from '../services/ports.ts';
+import type { AttemptProgress, ErrorView, ProgressView, WaitingView } from '../control/api.ts';
+import type { UpdateContext } from '../machines/update.types.ts';
+import type { Clock, HeldBack, Progress, Reporter, Waiting } from '../services/ports.ts';
 import type { Ended, OutcomeKind, StateName, Trigger } from '../types.ts';
+import { createDownloadRate } from './download-rate.ts';
+import type { EventHub } from './events.ts';
 
 const KEEP_ENDED = 64;
 const KEEP_WARNINGS = 10;
@@ -17,13 +20,15 @@ export interface TimedError {
 export interface Board {
   readonly reporter: Reporter;
   /** Called with every state that the machine enters: progress belongs to one state. */
-  entered(state: StateName): void;
+  entered(state: StateName, context: UpdateContext): void;
   /** Called with every attempt that ended. */
   ended(ended: Ended): void;
   readonly progress: () => ProgressView | null;
   readonly nextCheck: () => { readonly at: number | null; readonly why: string };
   /** What the last check that came to a verdict held back. */
   readonly heldBack: () => HeldBack | null;
+  /** What the update in `waiting` waits for. */
+  readonly waiting: () => WaitingView | null;
   readonly lastError: () => TimedError | null;
   /** Newest first; the same warning again only moves up. */
   readonly warnings: () => readonly TimedError[];
@@ -57,57 +62,109 @@ export function endedView(ended: Ended): AttemptProgress {
   };
 }
 
-function progressView(progress: Progress): ProgressView | null {
-  switch (progress.kind) {
-    case 'download':
-      return { kind: 'download', received_bytes: progress.received, total_bytes: progress.total };
-    case 'probe':
-      return {
-        kind: 'probe',
-        last: progress.result.detail,
-        elapsed_ms: Math.round(progress.elapsedMs),
-        deadline_ms: Math.round(progress.deadlineMs),
-      };
-    case 'retry':
-    case 'nextCheck':
-    case 'heldBack':
-    case 'warning':
-      return null;
-  }
+/** What an update waits for, as the control API tells it. */
+export function waitingView({ for: what, reason, until }: Waiting): WaitingView {
+  return { for: what, reason, until: until === null ? null : new Date(until).toISOString() };
 }
 
-/**
- * Makes the board.
- *
- * @param clock - stamps errors
- * @param onProgress - hears of everything that is reported, for the log
- */
-export function createBoard(clock: Clock, onProgress: (progress: Progress) => void): Board {
+/** What {@link createBoard} needs. */
+export interface BoardOptions {
+  /** Stamps errors, and tells how fast a download is. */
+  readonly clock: Clock;
+  /** Hears of everything that is reported, for the log. */
+  readonly onProgress: (progress: Progress) => void;
+  /** Hears of what whoever watches should see. */
+  readonly publish: EventHub['publish'];
+}
+
+/** Progress is told at most this often, ms: a download reports every block. */
+const PROGRESS_EVERY_MS = 200;
+
+/** Makes the board. */
+export function createBoard({ clock, onProgress, publish }: BoardOptions): Board {
+  let state: StateName | null = null;
+  let attempt: string | null = null;
   let progress: ProgressView | null = null;
+  let toldAt = -Infinity;
+  let rate = createDownloadRate(clock);
   let nextCheck: { at: number | null; why: string } = { at: null, why: 'starting up' };
   let heldBack: HeldBack | null = null;
+  let waiting: WaitingView | null = null;
   let lastError: TimedError | null = null;
   let warnings: readonly TimedError[] = [];
   const recent = new Map<string, Ended>();
 
+  const advance = (view: ProgressView, done: boolean): void => {
+    progress = view;
+    const now = clock.monotonic();
+    if (!done && now - toldAt < PROGRESS_EVERY_MS) return;
+    toldAt = now;
+    if (state !== null) publish({ kind: 'progress', state, attempt, progress: view });
+  };
+  const warn = (error: ErrorRecord): void => {
+    const others = warnings.filter(
+      (it) => it.error.code !== error.code || it.error.message !== error.message,
+    );
+    warnings = [{ error, at: clock.now() }, ...others].slice(0, KEEP_WARNINGS);
+  };
+  const take = (reported: Progress): void => {
+    switch (reported.kind) {
+      case 'download': {
+        const { received, total } = reported;
+        advance(
+          { kind: 'download', received_bytes: received, total_bytes: total, ...rate.seen(received, total) },
+          received >= total,
+        );
+        return;
+      }
+      case 'probe': {
+        const { result, elapsedMs, deadlineMs } = reported;
+        const times = { elapsed_ms: Math.round(elapsedMs), deadline_ms: Math.round(deadlineMs) };
+        progress = { kind: 'probe', last: result.detail, ...times };
+        publish({ kind: 'probe', attempt, healthy: result.healthy, detail: result.detail, ...times });
+        return;
+      }
+      case 'waiting':
+        waiting = reported.waiting === null ? null : waitingView(reported.waiting);
+        publish({ kind: 'waiting', attempt, waiting });
+        return;
+      case 'nextCheck':
+        nextCheck = { at: reported.at, why: reported.why };
+        return;
+      case 'heldBack':
+        heldBack = reported.held;
+        return;
+      case 'warning':
+        warn(reported.error);
+        return;
+      case 'retry':
+    }
+  };
+
   return {
     reporter: {
       report: (reported) => {
-        if (reported.kind === 'nextCheck') nextCheck = { at: reported.at, why: reported.why };
-        else if (reported.kind === 'heldBack') heldBack = reported.held;
-        else if (reported.kind === 'warning') {
-          const { error } = reported;
-          const others = warnings.filter(
-            (it) => it.error.code !== error.code || it.error.message !== error.message,
-          );
-          warnings = [{ error, at: clock.now() }, ...others].slice(0, KEEP_WARNINGS);
-        } else if (reported.kind !== 'retry') progress = progressView(reported);
+        take(reported);
         onProgress(reported);
       },
     },
-    entered: (state) => {
+    entered: (entered, { attempt: of, plan, release }) => {
+      const before = state;
+      state = entered;
+      attempt = of?.id ?? null;
       progress = null;
+      waiting = null;
+      toldAt = -Infinity;
+      rate = createDownloadRate(clock);
       if (state !== 'idle') nextCheck = { at: null, why: `an attempt is in ${state}` };
+      publish({
+        kind: 'state',
+        state,
+        before,
+        attempt,
+        from: plan?.from.version ?? null,
+        to: plan?.to.version ?? release?.version ?? null,
+      });
     },
     ended: (ended) => {
       recent.set(ended.attempt.id, ended);
@@ -115,10 +172,12 @@ export function createBoard(clock: Clock, onProgress: (progress: Progress) => vo
       const asked = wentBackAsAsked(ended.attempt.trigger, ended.outcome);
       if (ended.error !== null && ended.outcome !== 'nothing' && !asked)
         lastError = { error: ended.error, at: clock.now() };
+      publish({ kind: 'ended', attempt: endedView(ended) });
     },
     progress: () => progress,
     nextCheck: () => nextCheck,
     heldBack: () => heldBack,
+    waiting: () => waiting,
     lastError: () => lastError,
     warnings: () => warnings,
     find: (id) => recent.get(id) ?? null,

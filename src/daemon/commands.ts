@@ -5,24 +5,33 @@
  * two commands never begin two attempts.
  */
 import semver from 'semver';
-import type { ActorRefFrom } from 'xstate';
-import type { ControlApi } from '../control/api.ts';
+import type { ActorRefFrom, SnapshotFrom } from 'xstate';
+import type { Config } from '../config/index.ts';
+import type { ConfigEntry, ControlApi, DoctorReport } from '../control/api.ts';
+import { selectTarget } from '../bundle/head-document.ts';
 import { UpdateError } from '../errors.ts';
 import type { updateMachine } from '../machines/update.machine.ts';
 import type { UpdateEvent } from '../machines/update.types.ts';
 import { storedHead } from '../services/heads.ts';
 import type { Ports } from '../services/ports.ts';
-import type { Attempt, Channel, Plan, Trigger, VersionRef } from '../types.ts';
+import type { Attempt, Plan, Release, Trigger, VersionRef } from '../types.ts';
 import { endedView, type Board } from './board.ts';
-import { attemptView, versionView } from './status.ts';
+import type { EventHub } from './events.ts';
+import { attemptView, quarantineView, storedVersionViews, versionView } from './status.ts';
+
+type Snapshot = SnapshotFrom<typeof updateMachine>;
 
 /** What the commands work on. */
 export interface CommandsOptions {
   readonly ports: Ports;
   readonly actor: ActorRefFrom<typeof updateMachine>;
   readonly board: Board;
-  readonly channel: Channel;
-  readonly bundlePath: string | null;
+  readonly hub: EventHub;
+  readonly config: Config;
+  /** The configuration, with where each key came from. */
+  readonly settings: readonly ConfigEntry[];
+  /** Looks whether the next update would go through. */
+  readonly doctor: () => Promise<DoctorReport>;
   readonly disabled: string | null;
   readonly status: ControlApi['status'];
 }
@@ -63,9 +72,43 @@ async function refuseBlocked(ports: Ports, target: VersionRef): Promise<void> {
   }
 }
 
+/** The release that an operator may approve: the one that waits, or one that a stored head names. */
+async function toApprove(
+  ports: Ports,
+  { value, context }: Snapshot,
+  approval: Config['update']['approval'],
+  wanted: string | null,
+): Promise<Release> {
+  if (approval === 'none')
+    throw new UpdateError(
+      'NOTHING_TO_APPROVE',
+      'no release needs an approval here (update.approval is `none`)',
+    );
+  const known = value === 'waiting' && context.release !== null ? [context.release] : [];
+  if (wanted !== null)
+    for (const channel of ['stable', 'edge'] as const) {
+      const stored = await storedHead(ports, channel, 'any');
+      const digest =
+        stored === null ? undefined : selectTarget(stored.head, ports.host.platform)?.release_digest;
+      if (stored !== null && digest !== undefined) known.push({ version: stored.head.version, digest });
+    }
+  const found = known.find(
+    ({ version, digest }) =>
+      wanted === null || version === wanted || (wanted.length >= 8 && digest.startsWith(wanted)),
+  );
+  if (found !== undefined) return { version: found.version, digest: found.digest };
+  throw new UpdateError(
+    'NOTHING_TO_APPROVE',
+    wanted === null
+      ? 'expected a release that waits for an approval, found none'
+      : `expected the release that waits, or one that an accepted head names, found ${wanted}`,
+  );
+}
+
 /** Makes what the control server exposes. */
 export function createCommands(options: CommandsOptions): ControlApi {
-  const { ports, actor, board, disabled } = options;
+  const { ports, actor, board, hub, disabled } = options;
+  const { channel, bundlePath, approval } = options.config.update;
 
   const begin = (
     trigger: Trigger,
@@ -115,11 +158,10 @@ export function createCommands(options: CommandsOptions): ControlApi {
         ended: null,
       });
     },
-    check: async () => check('check', options.channel === 'manual' ? 'report' : 'apply'),
+    check: async () => check('check', channel === 'manual' ? 'report' : 'apply'),
     update: async ({ dryRun }) => {
       if (dryRun) return check('update', 'report');
-      if (options.channel === 'manual' && options.bundlePath !== null)
-        return apply('update', options.bundlePath);
+      if (channel === 'manual' && bundlePath !== null) return apply('update', bundlePath);
       return check('update', 'apply');
     },
     apply: async (path) => apply('bundle', path),
@@ -135,7 +177,27 @@ export function createCommands(options: CommandsOptions): ControlApi {
       };
       return begin('rollback', 'apply', (attempt) => ({ type: 'ROLLBACK', attempt, plan, verdict }));
     },
+    versions: async () => storedVersionViews(await ports.store.list(), await ports.store.current()),
+    quarantine: async () => (await ports.quarantine.list()).map(quarantineView),
+    logs: (limit) => Promise.resolve(hub.logs(limit)),
+    config: () => Promise.resolve(options.settings),
+    doctor: options.doctor,
+    events: (listener, after) => hub.subscribe(listener, after),
+    pause: async (reason) => {
+      const message =
+        reason === null ? 'an operator paused updates' : `an operator paused updates: ${reason}`;
+      const error = { code: 'UPDATES_PAUSED', message } as const;
+      // First what outlasts a restart.
+      await ports.pauses.write(error);
+      actor.send({ type: 'PAUSE', error });
+    },
+    approve: async (wanted) => {
+      const release = await toApprove(ports, actor.getSnapshot(), approval, wanted);
+      await ports.approvals.add({ ...release, at: ports.clock.now() });
+      return release;
+    },
     resume: async () => {
+      await ports.pauses.clear();
       actor.send({ type: 'RESUME' });
     },
     retry: async () => {

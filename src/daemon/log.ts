@@ -1,8 +1,8 @@
-import type { Logger } from 'pino';
 import type { Progress, WorkloadStatus } from '../services/ports.ts';
 import type { StepEvent } from '../services/index.ts';
 import type { Ended } from '../types.ts';
 import { wentBackAsAsked } from './board.ts';
+import type { LineLogger } from './log-tee.ts';
 
 /** What the daemon writes to its log; one method for each kind of event, so that its lines have one shape. */
 export interface DaemonLog {
@@ -16,7 +16,7 @@ export interface DaemonLog {
 const LOUD = new Set(['rolledBack', 'failed', 'refused', 'error', 'interrupted']);
 
 /** Writes events of the daemon as structured log lines: attempt, state, code. */
-export function createDaemonLog(logger: Logger): DaemonLog {
+export function createDaemonLog(logger: LineLogger): DaemonLog {
   let lastWorkload = '';
   return {
     step: (event) => {

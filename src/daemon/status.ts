@@ -1,13 +1,28 @@
 import semver from 'semver';
 import { keyIds } from '../bundle/trust-set.ts';
 import type { Config } from '../config/index.ts';
-import type { AttemptView, Status, VersionView } from '../control/api.ts';
+import type {
+  AttemptView,
+  QuarantineView,
+  Status,
+  StoredVersionView,
+  VersionView,
+  WorkloadView,
+} from '../control/api.ts';
 import type { Embedded } from '../embedded.ts';
 import { ERROR_CODES } from '../error-codes.ts';
 import { UpdateError, type ErrorRecord } from '../errors.ts';
+import { windowAt } from '../config/windows.ts';
 import type { UpdateContext } from '../machines/update.types.ts';
 import { versionFloor, type VersionFloor } from '../services/admission.ts';
-import type { AttemptRecord, Ports, ProbeResult } from '../services/ports.ts';
+import type {
+  AttemptRecord,
+  Ports,
+  ProbeResult,
+  QuarantineEntry,
+  StoredVersion,
+  WorkloadStatus,
+} from '../services/ports.ts';
 import type { StateName, VersionRef } from '../types.ts';
 import { errorView, wentBackAsAsked, type Board, type TimedError } from './board.ts';
 
@@ -35,6 +50,36 @@ export function attemptView(record: AttemptRecord): AttemptView {
     to: record.to,
     digest: record.digest,
     steps: record.steps.map(({ state, at }) => ({ state, at: iso(at) })),
+  };
+}
+
+/** The versions on disk for a reader. */
+export function storedVersionViews(
+  versions: readonly StoredVersion[],
+  current: VersionRef,
+): StoredVersionView[] {
+  return versions.map(({ ref, mark, size }) => ({
+    ...versionView(ref),
+    committed_at: isoOrNull(mark?.at ?? null),
+    current: digestOf(current) === ref.digest,
+    size_bytes: size,
+  }));
+}
+
+/** A release that failed here, for a reader. */
+export function quarantineView({ digest, version, at, reason, evidence }: QuarantineEntry): QuarantineView {
+  return { digest, version, at: iso(at), reason: errorView(reason), evidence };
+}
+
+/** The workload for a reader. */
+export function workloadView(status: WorkloadStatus): WorkloadView {
+  return {
+    state: status.state,
+    version: status.ref?.version ?? null,
+    pid: status.pid,
+    started_at: isoOrNull(status.startedAt),
+    restarts: status.restarts,
+    last_exit: status.lastExit,
   };
 }
 
@@ -85,6 +130,12 @@ function floorWarning(current: VersionRef, floor: VersionFloor | null): ErrorRec
   ];
 }
 
+function windowView(windows: Config['update']['windows'], now: number): Status['window'] {
+  if (windows.length === 0) return null;
+  const { open, opensAt, closesAt } = windowAt(windows, now);
+  return { open, opens_at: isoOrNull(opensAt), closes_at: isoOrNull(closesAt) };
+}
+
 /** Builds `GET /v1/status`. */
 export async function buildStatus(sources: StatusSources): Promise<Status> {
   const { ports, config, embedded, disabled, feedUrl, board, state, context } = sources;
@@ -124,33 +175,20 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     last_error: lastError === null ? null : { ...errorView(lastError.error), at: iso(lastError.at) },
     held_back:
       held === null ? null : { version: held.version, reason: held.reason, until: isoOrNull(held.until) },
+    waiting: board.waiting(),
+    window: windowView(config.update.windows, ports.clock.now()),
     paused: context.paused === null ? null : errorView(context.paused),
     disabled,
     current: versionView(current),
-    versions: versions.map(({ ref, mark }) => ({
-      ...versionView(ref),
-      committed_at: isoOrNull(mark?.at ?? null),
-      current: digestOf(current) === ref.digest,
-    })),
+    versions: storedVersionViews(versions, current),
     version_floor: floor,
     watching:
       context.watch === null
         ? null
         : { version: context.watch.version.version, back_to: context.watch.previous.version },
-    quarantine: quarantine.map(({ digest, version, at, reason, evidence }) => ({
-      digest,
-      version,
-      at: iso(at),
-      reason: errorView(reason),
-      evidence,
-    })),
+    quarantine: quarantine.map(quarantineView),
     workload: {
-      state: workload.state,
-      version: workload.ref?.version ?? null,
-      pid: workload.pid,
-      started_at: isoOrNull(workload.startedAt),
-      restarts: workload.restarts,
-      last_exit: workload.lastExit,
+      ...workloadView(workload),
       health: workload.state === 'running' ? await sources.lookAtHealth() : null,
     },
     last_attempt: last === undefined ? null : attemptView(last),

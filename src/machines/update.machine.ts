@@ -5,10 +5,11 @@
  * - Nothing touches the running workload before `swapping`: every failure before it leads to `idle`.
  * - From `swapping` on, the only ways out are `committed` and `rollingBack`.
  * - `rollingBack` ends in `rolledBack` or, loudly, in `failed`.
+ * - An operator's pause ends what has not touched the workload, and never what has.
  * - An attempt ends on the way into `idle`, as `context.ended`; `schedule` is given it, and so the journal.
  */
 import { assign } from 'xstate';
-import type { UpdateError } from '../errors.ts';
+import type { ErrorRecord, UpdateError } from '../errors.ts';
 import type { StateName } from '../types.ts';
 import { rejects } from './update.errors.ts';
 import { need, NO_ATTEMPT, owing, updateSetup } from './update.setup.ts';
@@ -37,6 +38,27 @@ const takeFull = {
   actions: { type: 'takeFull', params: (args: { event: { error: unknown } }) => ({ error: thrown(args) }) },
 } as const;
 
+/** An operator's pause, where it only has to be remembered. */
+const holdBack = {
+  type: 'holdBack',
+  params: ({ event }: { event: { error: ErrorRecord } }) => ({ error: event.error }),
+} as const;
+
+/** An operator's pause before the workload was touched: the attempt is put off. */
+const putOff = (stage: StateName) =>
+  ({
+    PAUSE: {
+      target: 'idle',
+      actions: [
+        holdBack,
+        {
+          type: 'endByPause',
+          params: ({ event }: { event: { error: ErrorRecord } }) => ({ stage, error: event.error }),
+        },
+      ],
+    },
+  }) as const;
+
 /** An `onError` that goes back to the version before. */
 const goBack = {
   target: 'rollingBack',
@@ -56,6 +78,8 @@ export const updateMachine = updateSetup.createMachine({
   description: 'The life of one update, from finding a release to its commit or rollback.',
   context: { ...NO_ATTEMPT, owed: [], ended: null, watch: null, paused: null },
   initial: 'recovering',
+  // From the swap on, an attempt goes to its end: a pause only keeps the next one from beginning.
+  on: { PAUSE: { actions: holdBack } },
   states: {
     recovering: {
       description:
@@ -138,6 +162,7 @@ export const updateMachine = updateSetup.createMachine({
           target: 'rollingBack',
           actions: { type: 'beginRollback', params: ({ event }) => event },
         },
+        PAUSE: { target: 'idle', reenter: true, actions: [holdBack, 'forgetEnded'] },
         RESUME: [
           { guard: 'owesQuarantine', target: 'rolledBack', actions: 'resume' },
           { target: 'idle', reenter: true, actions: 'resume' },
@@ -165,6 +190,7 @@ export const updateMachine = updateSetup.createMachine({
         ],
         onError: giveUp('checking'),
       },
+      on: putOff('checking'),
     },
     downloading: {
       description: 'Brings the bundle to a private temporary file; a local bundle is copied there too.',
@@ -182,6 +208,7 @@ export const updateMachine = updateSetup.createMachine({
         },
         onError: [takeFull, giveUp('downloading')],
       },
+      on: putOff('downloading'),
     },
     verifying: {
       description:
@@ -208,6 +235,7 @@ export const updateMachine = updateSetup.createMachine({
         ],
         onError: [takeFull, giveUp('verifying')],
       },
+      on: putOff('verifying'),
     },
     staging: {
       description:
@@ -224,6 +252,7 @@ export const updateMachine = updateSetup.createMachine({
         onDone: 'waiting',
         onError: giveUp('staging'),
       },
+      on: putOff('staging'),
     },
     waiting: {
       description: 'The gate; then a last look at the head, the quarantine and the files on disk.',
@@ -249,6 +278,7 @@ export const updateMachine = updateSetup.createMachine({
         ],
         onError: giveUp('waiting'),
       },
+      on: putOff('waiting'),
     },
     swapping: {
       description:

@@ -141,17 +141,17 @@ export const updateSetup = setup({
         : {},
     ),
     takeUp: assign((_, { recovered }: { recovered: Recovered }) => {
-      const { watch } = recovered;
+      const { watch, paused } = recovered;
       switch (recovered.next) {
         case 'idle':
-          return { watch, ended: recovered.ended, paused: recovered.paused };
+          return { watch, ended: recovered.ended, paused };
         case 'probing':
           return {
             watch,
             attempt: recovered.attempt,
             plan: recovered.plan,
             pid: recovered.pid,
-            paused: null,
+            paused,
           };
         case 'rollingBack':
           return {
@@ -160,7 +160,7 @@ export const updateSetup = setup({
             plan: recovered.plan,
             verdict: recovered.verdict,
             owed: recovered.owed ?? [],
-            paused: null,
+            paused,
           };
       }
     }),
@@ -233,6 +233,14 @@ export const updateSetup = setup({
       ended: end(context, 'failed', 'failed', error.message, error.toRecord()),
     })),
     pause: assign((_, { error }: { error: UpdateError }) => ({ paused: error.toRecord() })),
+    /** An operator's wish. A quarantine that is owed says more: by it `schedule` keeps the attempt open. */
+    holdBack: assign(({ context }, { error }: { error: ErrorRecord }) => ({
+      paused: context.paused?.code === 'QUARANTINE_FAILED' ? context.paused : error,
+    })),
+    endByPause: assign(({ context }, { stage, error }: { stage: StateName; error: ErrorRecord }) => ({
+      ...NO_ATTEMPT,
+      ended: end(context, stage, 'deferred', error.message, error),
+    })),
     resume: assign({ paused: null, ended: null }),
     forgetEnded: assign({ ended: null }),
     endWatch: assign({ watch: null }),

@@ -44,6 +44,8 @@ export type UpdateEvent =
   | { readonly type: 'APPLY'; readonly attempt: Attempt; readonly path: string }
   /** Go back to a version that was committed here before. */
   | { readonly type: 'ROLLBACK'; readonly attempt: Attempt; readonly plan: Plan; readonly verdict: Verdict }
+  /** Nothing by itself until `RESUME`; what has not touched the workload yet is put off. */
+  | { readonly type: 'PAUSE'; readonly error: ErrorRecord }
   /** Let automatic updates go on after a pause. */
   | { readonly type: 'RESUME' }
   /** Run a failed rollback again. */

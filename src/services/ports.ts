@@ -5,9 +5,10 @@
  * All of them reject only with `UpdateError`. All times are milliseconds; all digests are lower-case hex.
  */
 import type { TrustSet } from '../bundle/trust.ts';
-import type { Attempt, Plan, Platform } from '../types.ts';
+import type { Platform } from '../types.ts';
 import type { Downloads } from './ports/downloads.ts';
 import type { Feed, HeadStore } from './ports/feed.ts';
+import type { Approvals, Gate, Hooks, Pauses } from './ports/gate.ts';
 import type { Journal } from './ports/journal.ts';
 import type { Reporter } from './ports/progress.ts';
 import type { Clock, Ids } from './ports/time.ts';
@@ -21,14 +22,7 @@ export type * from './ports/versions.ts';
 export type * from './ports/journal.ts';
 export type * from './ports/workload.ts';
 export type * from './ports/progress.ts';
-
-/** What may hold an update between `staging` and `swapping`. */
-export interface Gate {
-  /** Resolves when the update may go on; rejects with `GATE_CLOSED` when it must be put off. */
-  pass(attempt: Attempt, plan: Plan, signal: AbortSignal): Promise<void>;
-  /** Gives back whatever `pass` took. Again: does nothing. */
-  release(attempt: Attempt): Promise<void>;
-}
+export type * from './ports/gate.ts';
 
 /** Facts of this host and program that do not change while it runs. */
 export interface Host {
@@ -56,6 +50,9 @@ export interface Ports {
   readonly workload: Workload;
   readonly probe: HealthProbe;
   readonly gate: Gate;
+  readonly approvals: Approvals;
+  readonly pauses: Pauses;
+  readonly hooks: Hooks;
   readonly reporter: Reporter;
   readonly host: Host;
 }

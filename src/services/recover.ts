@@ -7,14 +7,17 @@
  * - An orderly stop in `probing` is no interruption: the new version is started again and probed with the time that is left.
  * - What runs next is complete and verified, whatever `current` says.
  */
-import { UpdateError } from '../errors.ts';
+import { UpdateError, type ErrorRecord } from '../errors.ts';
 import type { Owed, Recovered, Verdict } from '../steps.ts';
 import type { Ended, Plan, VersionRef, Watch } from '../types.ts';
 import { openBudget } from './budget.ts';
 import type { InFlight, Ports, StoredVersion } from './ports.ts';
 import { runnable } from './runnable.ts';
 
-type Needs = Pick<Ports, 'workload' | 'store' | 'downloads' | 'journal' | 'reporter' | 'ids' | 'quarantine'>;
+type Needs = Pick<
+  Ports,
+  'workload' | 'store' | 'downloads' | 'journal' | 'reporter' | 'ids' | 'quarantine' | 'pauses'
+>;
 
 const sameRef = (a: VersionRef, b: VersionRef): boolean =>
   a.origin === 'store' ? b.origin === 'store' && a.digest === b.digest : b.origin === 'baseline';
@@ -87,8 +90,30 @@ async function endSurvivor({ workload, reporter }: Needs): Promise<void> {
   }
 }
 
+/** An operator's pause. One that cannot be read still holds (fail closed), and never keeps the workload from its start. */
+async function pauseOf({
+  pauses,
+  reporter,
+}: Pick<Ports, 'pauses' | 'reporter'>): Promise<ErrorRecord | null> {
+  try {
+    return await pauses.read();
+  } catch (error) {
+    const record = UpdateError.from(error).toRecord();
+    reporter.report({ kind: 'warning', error: record });
+    return {
+      code: 'UPDATES_PAUSED',
+      message: `whether an operator paused updates cannot be read: ${record.message}`,
+    };
+  }
+}
+
 /** Nothing was under way: starts what is current, or the best of what is left of it. */
-async function settle(ports: Needs, ended: Ended | null, signal: AbortSignal): Promise<Recovered> {
+async function settle(
+  ports: Needs,
+  ended: Ended | null,
+  paused: ErrorRecord | null,
+  signal: AbortSignal,
+): Promise<Recovered> {
   const wanted = await ports.store.current();
   const versions = await ports.store.list();
   const { ref, entry } = await runnable(ports, wanted, signal);
@@ -98,17 +123,17 @@ async function settle(ports: Needs, ended: Ended | null, signal: AbortSignal): P
 
   const committed =
     ref.origin === 'baseline' || versions.some((it) => sameRef(it.ref, ref) && it.mark !== null);
-  if (committed) return { next: 'idle', ended, watch: unfinishedWatch(ref, versions), paused: null };
+  if (committed) return { next: 'idle', ended, watch: unfinishedWatch(ref, versions), paused };
   // Current, but nothing says that it was ever healthy (the journal is lost): it has to show it now.
   const before =
     versions.find((it) => it.mark !== null && !sameRef(it.ref, ref))?.ref ?? ports.store.baseline;
   const attempt = { id: ports.ids.next(), trigger: 'recovery', mode: 'apply' } as const;
   const plan = { from: before, to: ref };
-  if (started.pid !== null) return { next: 'probing', attempt, plan, pid: started.pid, watch: null };
+  if (started.pid !== null) return { next: 'probing', attempt, plan, pid: started.pid, watch: null, paused };
   // It cannot even be started, and would never be by itself: what was there before it runs instead.
   const { failure } = started;
   const verdict = { error: failure.toRecord(), evidence: [failure.message], interruptions: 0 };
-  return { next: 'rollingBack', attempt, plan, verdict, watch: null };
+  return { next: 'rollingBack', attempt, plan, verdict, watch: null, paused };
 }
 
 /** A workload that cannot be started at once is the supervisor's to try again; the daemon comes up all the same. */
@@ -141,12 +166,13 @@ export const recover =
     // What lies about is in nobody's way; a workload that does not run is.
     await orWarn(ports, store.tidy());
     await orWarn(ports, downloads.remove('unpacked'));
+    const paused = await pauseOf(ports);
     const inFlight = await journal.inFlight();
-    if (inFlight === null) return settle(ports, null, signal);
+    if (inFlight === null) return settle(ports, null, paused, signal);
     const { attempt, state, facts, suspended } = inFlight;
     const { plan } = facts;
     if (plan === undefined)
-      return settle(ports, endedByInterruption(inFlight, interruptedMessage(inFlight)), signal);
+      return settle(ports, endedByInterruption(inFlight, interruptedMessage(inFlight)), paused, signal);
 
     const watch = unfinishedWatch(plan.from, await store.list());
     if (state === 'committed' || (state === 'probing' && suspended)) {
@@ -157,9 +183,9 @@ export const recover =
       if (pid !== null) {
         // It was healthy, and starts anew: what it took the first time must not be held against it.
         if (state === 'committed') await openBudget(ports, `probe:${attempt.id}`).spend(0);
-        return { next: 'probing', attempt, plan, pid, watch };
+        return { next: 'probing', attempt, plan, pid, watch, paused };
       }
     }
     const verdict = await verdictOn(journal, inFlight, plan);
-    return { next: 'rollingBack', attempt, plan, verdict, ...owedBy(inFlight), watch };
+    return { next: 'rollingBack', attempt, plan, verdict, ...owedBy(inFlight), watch, paused };
   };

@@ -16,6 +16,12 @@ export interface Settings {
   readonly probeIntervalMs: number;
   /** Healthy looks in a row that make a version good. */
   readonly probeSuccessThreshold: number;
+  /** How long a version has to stay healthy before it is committed; 0: not at all. */
+  readonly soakMs: number;
+  /** Unhealthy looks in a row that end a soak. */
+  readonly failureThreshold: number;
+  /** Times that it may turn from healthy to unhealthy while it soaks. */
+  readonly flapThreshold: number;
   /** How long a committed version is watched for a crash loop. */
   readonly watchMs: number;
   /** How long the probe's address may still answer after the old version was stopped. */

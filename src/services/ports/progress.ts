@@ -10,6 +10,15 @@ export interface HeldBack {
   readonly until: number | null;
 }
 
+/** What an update waits for in `waiting`. */
+export interface Waiting {
+  readonly for: 'window' | 'approval';
+  /** Why, for people. */
+  readonly reason: string;
+  /** ms since 1970; null when nobody knows: a person has to approve it. */
+  readonly until: number | null;
+}
+
 /** What services tell whoever watches, while they work. Never fails, never waits. */
 export type Progress =
   | { readonly kind: 'download'; readonly received: number; readonly total: number }
@@ -30,6 +39,8 @@ export type Progress =
   | { readonly kind: 'nextCheck'; readonly at: number | null; readonly why: string }
   /** What the last check held back; null when it held nothing back. */
   | { readonly kind: 'heldBack'; readonly held: HeldBack | null }
+  /** What the update waits for now; null when it waits no longer. */
+  | { readonly kind: 'waiting'; readonly waiting: Waiting | null }
   | { readonly kind: 'warning'; readonly error: ErrorRecord };
 
 /** The port for {@link Progress}. */

@@ -61,6 +61,8 @@ export interface ProbeResult {
   readonly healthy: boolean;
   /** For people: `HTTP 200`, `HTTP 500`, `connection refused`. */
   readonly detail: string;
+  /** "Not yet": it asked to be looked at again after this time, ms (429 or 503 with `Retry-After`). No failure while it soaks. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /** The health check. */

@@ -62,7 +62,14 @@ export const UPDATE_SAMPLES: Samples<Steps> = {
       name: 'stillHealthy',
       inject: 'the daemon starts; it was stopped in good order while the new version was probed',
       rare: true,
-      output: { next: 'probing', attempt: ATTEMPTS.schedule, plan: PLAN, pid: 4712, watch: null },
+      output: {
+        next: 'probing',
+        attempt: ATTEMPTS.schedule,
+        plan: PLAN,
+        pid: 4712,
+        watch: null,
+        paused: null,
+      },
     },
     {
       name: 'halfDone',
@@ -74,6 +81,7 @@ export const UPDATE_SAMPLES: Samples<Steps> = {
         plan: PLAN,
         verdict: VERDICTS.interrupted,
         watch: null,
+        paused: null,
       },
     },
   ],
@@ -208,6 +216,13 @@ export const UPDATE_EVENTS: EventSamples<UpdateEvent> = {
       name: 'operator',
       inject: 'an operator asks for the version before: `core sidecar rollback`',
       event: { type: 'ROLLBACK', attempt: ATTEMPTS.rollback, plan: PLAN, verdict: VERDICTS.operator },
+    },
+  ],
+  PAUSE: [
+    {
+      name: 'operator',
+      inject: 'an operator pauses updates: `core sidecar pause`',
+      event: { type: 'PAUSE', error: { code: 'UPDATES_PAUSED', message: 'an operator paused updates' } },
     },
   ],
   RESUME: [

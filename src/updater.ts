@@ -1,0 +1,176 @@
+/**
+ * The updater: adapters, services, the machine and what may be asked of it, put together. The daemon puts a control API and the
+ * service manager around it; a program that embeds it may do without both.
+ */
+import type { Logger } from 'pino';
+import { createActor, type InspectionEvent } from 'xstate';
+import type { Config } from './config/index.ts';
+import type { ConfigEntry, ControlApi } from './control/api.ts';
+import { feedUrlOf, openAdapters, type AdapterOptions } from './daemon/adapters.ts';
+import { createBoard } from './daemon/board.ts';
+import { createCommands } from './daemon/commands.ts';
+import { createEventHub } from './daemon/events.ts';
+import { examine } from './daemon/doctor.ts';
+import { createHealthLook } from './daemon/health-look.ts';
+import { createDaemonLog } from './daemon/log.ts';
+import { teeLog } from './daemon/log-tee.ts';
+import { buildStatus, workloadView } from './daemon/status.ts';
+import { systemClock } from './adapters/clock.ts';
+import { updateMachine } from './machines/update.machine.ts';
+import { services, type StepObserver } from './services/index.ts';
+import type { Ports } from './services/ports.ts';
+import type { Settings } from './services/settings.ts';
+import type { StateName } from './types.ts';
+
+/** After a stop the kernel frees the port at once, unless somebody else holds it. */
+const ADDRESS_FREE_MS = 3_000;
+
+/** What {@link openUpdater} needs. */
+export interface UpdaterOptions extends AdapterOptions {
+  readonly logger: Logger;
+  /** Where each key of the configuration came from; none is told unless given. */
+  readonly settings?: readonly ConfigEntry[] | undefined;
+  /** Called when the machine ended by a fault of the program. */
+  readonly onFatal: (error: unknown) => void;
+  /** Hears of every step, for metrics and traces; called before the step does anything, once its intent is durable. */
+  readonly observe?: StepObserver;
+  /** Hears of every event and transition of the update machine, as XState tells of them; for tests and tools. */
+  readonly inspect?: (event: InspectionEvent) => void;
+  /** What is put around the adapters, or in their place; they are as they are unless told. */
+  readonly adapt?: (ports: Ports) => Ports;
+}
+
+/** An updater whose adapters are open. */
+export interface Updater {
+  /** What may be asked of it. */
+  readonly api: ControlApi;
+  /** Recovers what was interrupted, starts the workload, and goes on from there. */
+  start(): void;
+  /** Stops it in good order: the update first, then the workload; then everything is closed. */
+  stop(): Promise<void>;
+}
+
+/** Why there are no updates on this host; null when there are. */
+export function whyDisabled({ update, runtime }: Config): string | null {
+  if (runtime.kind === 'k8s')
+    return `this host is Kubernetes (${runtime.reason}); change the image tag instead`;
+  return update.disabled ? 'CORESDK_UPDATE_DISABLED is set' : null;
+}
+
+function settingsOf({ update, probe }: Config, disabled: string | null): Settings {
+  return {
+    channel: update.channel,
+    disabled,
+    checkIntervalMs: update.checkIntervalMs,
+    jitter: update.jitter,
+    minAgeMs: update.minAgeMs,
+    allowSecurityOverride: update.allowSecurityOverride,
+    rollbackTimeoutMs: update.rollbackTimeoutMs,
+    probeIntervalMs: probe.intervalMs,
+    probeSuccessThreshold: probe.successThreshold,
+    soakMs: probe.soakMs,
+    failureThreshold: probe.failureThreshold,
+    flapThreshold: probe.flapThreshold,
+    watchMs: probe.watchMs,
+    addressFreeMs: ADDRESS_FREE_MS,
+  };
+}
+
+/**
+ * Opens an updater: takes the lock of the state directory, and starts nothing yet.
+ *
+ * @throws UpdateError `STATE_DIR_UNUSABLE`, `ALREADY_RUNNING`, `CONFIG_INVALID`, `TRUST_SET_INVALID`
+ * @example
+ * const updater = await openUpdater({ config, embedded, program, logger, onFatal });
+ * updater.start();
+ */
+export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
+  const { config, embedded, adapt = (ports: Ports) => ports } = options;
+  const disabled = whyDisabled(config);
+  const feedUrl = feedUrlOf(options);
+  const hub = createEventHub(systemClock);
+  const logger = teeLog(
+    options.logger,
+    () => systemClock.now(),
+    (line) => {
+      hub.publish({ kind: 'log', line });
+    },
+  );
+  const log = createDaemonLog(logger);
+  const board = createBoard({
+    clock: systemClock,
+    onProgress: log.progress,
+    publish: (event) => {
+      hub.publish(event);
+    },
+  });
+  const opened = await openAdapters(options, board.reporter);
+  const { supervisor } = opened;
+  const ports = adapt(opened.ports);
+  supervisor.subscribe((status) => {
+    log.workload(status);
+    hub.publish({ kind: 'workload', workload: workloadView(status) });
+  });
+  const observe: StepObserver = (event) => {
+    log.step(event);
+    options.observe?.(event);
+  };
+  const { actors, settled } = services(ports, settingsOf(config, disabled), observe);
+  const { inspect } = options;
+  const actor = createActor(updateMachine.provide({ actors }), inspect === undefined ? {} : { inspect });
+  let state: StateName | null = null;
+  let endedId: string | null = null;
+  actor.subscribe({
+    next: ({ value, context }) => {
+      if (value !== state) board.entered(value, context);
+      state = value;
+      const key = context.ended === null ? null : `${context.ended.attempt.id} ${context.ended.outcome}`;
+      if (context.ended !== null && key !== endedId) {
+        board.ended(context.ended);
+        log.ended(context.ended);
+      }
+      endedId = key;
+    },
+    error: options.onFatal,
+  });
+
+  const lookAtHealth = createHealthLook(ports.probe, systemClock);
+  const api = createCommands({
+    ports,
+    actor,
+    board,
+    hub,
+    config,
+    settings: options.settings ?? [],
+    doctor: () => examine({ config, ports, embedded }),
+    disabled,
+    status: () => {
+      const { value, context } = actor.getSnapshot();
+      return buildStatus({
+        ports,
+        config,
+        embedded,
+        disabled,
+        feedUrl,
+        board,
+        lookAtHealth,
+        state: value,
+        context,
+      });
+    },
+  });
+  return {
+    api,
+    start: () => {
+      actor.start();
+    },
+    stop: async () => {
+      const probing = actor.getSnapshot().matches('probing');
+      actor.stop();
+      await settled();
+      if (probing) await ports.journal.suspend();
+      await supervisor.stop(new AbortController().signal);
+      await opened.close();
+    },
+  };
+}
