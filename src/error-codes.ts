@@ -86,6 +86,7 @@ export const ERROR_CODES = {
   WRONG_AUDIENCE: row(3, 'bundle', false, 'The bundle is for another audience than the one that it came by.', 'Use stable and edge bundles from a feed, and airgap bundles from a file.'),
   VERSION_TOO_LOW: row(3, 'bundle', false, 'The release is not newer than what may be installed here.', 'To go back, use `core sidecar rollback`.'),
   BELOW_FLOOR: row(1, 'host', true, 'What runs is below the version floor, as it may be after a rollback.', 'Install a newer release as soon as there is one: `core sidecar update`.'),
+  BASELINE_PREFERRED: row(1, 'operator', true, 'The program of the image or package runs instead of the version that an update had brought.', 'Nothing to do if it was deployed on purpose; else install the other one again: `core sidecar update`, or `--bundle FILE`.'),
   VERSION_BLOCKED: row(3, 'bundle', false, 'The publisher has blocked this version.', 'Install another version.'),
   RELEASE_QUARANTINED: row(5, 'release', false, 'The release failed on this host before.', 'Wait for a newer release, or fix the cause and run `core sidecar quarantine clear DIGEST`.'),
   UPDATER_TOO_OLD: row(1, 'bundle', false, 'The release needs a newer updater than this one.', 'Install the updater version that the message names.'),

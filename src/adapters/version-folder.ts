@@ -28,7 +28,12 @@ const refSchema = z.discriminatedUnion('origin', [
   }),
   z.strictObject({ origin: z.literal('baseline'), version: z.string() }),
 ]);
-const markSchema = z.strictObject({ at: z.number(), previous: refSchema, watched: z.boolean() });
+const markSchema = z.strictObject({
+  at: z.number(),
+  previous: refSchema,
+  watched: z.boolean(),
+  appliedOver: z.string().optional(),
+});
 
 /** A version's folder, read. */
 export interface VersionFolder extends StoredVersion {

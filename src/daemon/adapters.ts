@@ -23,12 +23,10 @@ import type { Config } from '../config/index.ts';
 import { windowAt } from '../config/windows.ts';
 import type { Embedded } from '../embedded.ts';
 import type { ErrorRecord } from '../errors.ts';
+import { UNKNOWN_VERSION } from '../services/image.ts';
 import type { Ports, Reporter } from '../services/ports.ts';
 import { createSupervisor, type Supervisor } from '../supervisor.ts';
 import { describeHost } from './host.ts';
-
-/** What a program that is not ours is held to be before its first update: lower than every release. */
-const UNKNOWN_VERSION = '0.0.0-0';
 
 /** What the adapters are made from. */
 export interface AdapterOptions {

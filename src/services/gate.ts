@@ -5,6 +5,7 @@ import type { FeedChannel, Plan } from '../types.ts';
 import { objection } from './admission.ts';
 import { fetchHead } from './fetch-head.ts';
 import { storedHead } from './heads.ts';
+import { intervalMs } from './interval.ts';
 import { namedRelease } from './named-release.ts';
 import type { Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
@@ -12,9 +13,9 @@ import { turnOf } from './turn.ts';
 
 type Needs = Pick<
   Ports,
-  'gate' | 'store' | 'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'quarantine' | 'journal'
+  'gate' | 'hooks' | 'store' | 'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'quarantine' | 'journal'
 >;
-type Policy = Pick<Settings, 'minAgeMs' | 'allowSecurityOverride'>;
+type Policy = Pick<Settings, 'minAgeMs' | 'allowSecurityOverride' | 'checkIntervalMs' | 'jitter'>;
 
 /** The channel's head as it is now; null when the feed is away. */
 async function headNow(ports: Needs, channel: FeedChannel, signal: AbortSignal): Promise<Head | null> {
@@ -36,8 +37,8 @@ async function headNow(ports: Needs, channel: FeedChannel, signal: AbortSignal):
   }
 }
 
-/** Looks again at everything that may have changed while the update waited. */
-async function lastLook(
+/** Looks again at everything that may have changed while the update waited; says what speaks against it now. */
+async function lookAgain(
   ports: Needs,
   settings: Policy,
   { attempt, offer, release }: Steps['gate']['input'],
@@ -64,28 +65,87 @@ async function lastLook(
   return reason === null ? null : new UpdateError(reason.code, reason.message);
 }
 
+/** Looks at the head at the interval of the checks until something speaks against the update; says what. */
+async function lookNowAndThen(
+  ports: Needs,
+  settings: Policy,
+  input: Steps['gate']['input'],
+  signal: AbortSignal,
+): Promise<UpdateError> {
+  for (;;) {
+    await ports.clock.sleep(intervalMs(ports.clock, settings), signal);
+    try {
+      const objected = await lookAgain(ports, settings, input, signal);
+      if (objected !== null) return objected;
+    } catch (error) {
+      // What is wrong with the feed or the disk now may be right when the gate opens; then it is looked at for good.
+      signal.throwIfAborted();
+      ports.reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
+    }
+  }
+}
+
+/** Passes the gate. That may take days, so what comes from a feed is looked at again meanwhile; says what speaks against it by then. */
+async function passLooking(
+  ports: Needs,
+  settings: Policy,
+  input: Steps['gate']['input'],
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<UpdateError | null> {
+  const over = new AbortController();
+  const stop = AbortSignal.any([signal, over.signal]);
+  const found: UpdateError[] = [];
+  const looking =
+    input.offer.channel === null
+      ? null
+      : lookNowAndThen(ports, settings, input, stop).then(
+          (objected) => {
+            found.push(objected);
+            over.abort();
+          },
+          () => undefined,
+        );
+  try {
+    await ports.gate.pass(input.attempt, plan, stop);
+    return null;
+  } catch (error) {
+    const [objected] = found;
+    if (objected === undefined || signal.aborted) throw error;
+    return objected;
+  } finally {
+    over.abort();
+    await looking;
+  }
+}
+
 /**
  * `waiting`: passes the gate, then looks again: another release than the one that waited, the bake, the rollout, `blocked`, the
- * version floor, the quarantine, and the bytes on disk. Says what will be swapped for what.
+ * version floor, the quarantine, and the bytes on disk. A release from a feed is looked at while it waits, too, so that a newer one
+ * takes its place. At last the hook `pre_swap` is run, so that what it prepares for happens at once. Says what will be swapped for
+ * what.
  *
- * @throws UpdateError `GATE_CLOSED`, `VERSION_DAMAGED`, `VERSION_NOT_FOUND`, the codes of the head, `BAKE_MISSING`, `BAKE_INVALID`,
- * `BAKE_TOO_SHORT`, `NO_TARGET`, `UPDATER_TOO_OLD`, `JOURNAL_DAMAGED`, `DISK_FULL`, `STATE_DIR_UNUSABLE`
+ * @throws UpdateError `GATE_CLOSED`, `HOOK_DEFERRED`, `HOOK_FAILED`, `VERSION_DAMAGED`, `VERSION_NOT_FOUND`, the codes of the head,
+ * `BAKE_MISSING`, `BAKE_INVALID`, `BAKE_TOO_SHORT`, `NO_TARGET`, `UPDATER_TOO_OLD`, `JOURNAL_DAMAGED`, `DISK_FULL`,
+ * `STATE_DIR_UNUSABLE`
  */
 export const gate =
   (ports: Needs, settings: Policy) =>
   async (input: Steps['gate']['input'], signal: AbortSignal): Promise<Passed> => {
+    const { attempt } = input;
     const plan: Plan = { from: await ports.store.current(), to: { origin: 'store', ...input.release } };
-    await ports.gate.pass(input.attempt, plan, signal);
+    const meanwhile = await passLooking(ports, settings, input, plan, signal);
     try {
-      const objected = await lastLook(ports, settings, input, signal);
+      const objected = meanwhile ?? (await lookAgain(ports, settings, input, signal));
       if (objected !== null) {
-        await ports.gate.release(input.attempt);
+        await ports.gate.release(attempt);
         return { go: false, error: objected.toRecord() };
       }
       await ports.store.check(plan.to, signal);
+      await ports.hooks.run('pre_swap', { attempt, plan, outcome: null, error: null }, signal);
       return { go: true, plan };
     } catch (error) {
-      await ports.gate.release(input.attempt);
+      await ports.gate.release(attempt);
       throw error;
     }
   };

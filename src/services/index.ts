@@ -164,7 +164,7 @@ export function services(ports: Ports, settings: Settings, observe: StepObserver
   };
 
   const actors: UpdateActors = {
-    recover: door('recover', recover(ports)),
+    recover: door('recover', recover(ports, settings)),
     schedule: door('schedule', schedule(ports, settings)),
     watch: door('watch', watch(ports, settings)),
     check: door('check', check(ports, settings)),
@@ -174,7 +174,7 @@ export function services(ports: Ports, settings: Settings, observe: StepObserver
     gate: door('gate', gate(ports, settings)),
     swap: door('swap', swap(ports, settings)),
     probe: door('probe', probe(ports, settings)),
-    commit: door('commit', commit(ports)),
+    commit: door('commit', commit(ports, settings)),
     rollback: door('rollback', rollback(ports, settings)),
     quarantine: door('quarantine', quarantine(ports)),
   };

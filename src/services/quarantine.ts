@@ -1,6 +1,7 @@
 import { ERROR_CODES } from '../error-codes.ts';
 import { UpdateError } from '../errors.ts';
 import type { Owed, Steps, Verdict } from '../steps.ts';
+import { runAfterwards } from './after-hook.ts';
 import type { Ports } from './ports.ts';
 
 /** An attempt that was interrupted is tried once more; after this many interruptions the release is held to be the cause. */
@@ -16,19 +17,17 @@ export function deservesQuarantine({ error, interruptions }: Verdict): boolean {
 }
 
 /**
- * `rolledBack`: records the release in quarantine, with the evidence, so that it is not tried again; frees the gate.
- * So are those of earlier attempts that could not be recorded then.
+ * `rolledBack`: records the release in quarantine, with the evidence, so that it is not tried again; frees the gate; runs the hook
+ * `post_rollback`, whose failure is only a warning. So are those of earlier attempts that could not be recorded then.
  *
  * @throws UpdateError `QUARANTINE_FAILED`, whatever the cause
  */
 export const quarantine =
-  (ports: Pick<Ports, 'quarantine' | 'gate' | 'clock'>) =>
-  async ({
-    attempt,
-    plan,
-    verdict,
-    owed = [],
-  }: Steps['quarantine']['input']): Promise<{ quarantined: boolean }> => {
+  (ports: Pick<Ports, 'quarantine' | 'gate' | 'clock' | 'hooks' | 'reporter'>) =>
+  async (
+    { attempt, plan, verdict, owed = [] }: Steps['quarantine']['input'],
+    signal: AbortSignal,
+  ): Promise<{ quarantined: boolean }> => {
     const record = async (failed: Owed): Promise<boolean> => {
       const { to } = failed.plan;
       if (to.origin === 'baseline' || !deservesQuarantine(failed.verdict)) return false;
@@ -55,5 +54,9 @@ export const quarantine =
       throw code === 'QUARANTINE_FAILED'
         ? error
         : new UpdateError('QUARANTINE_FAILED', `could not end the attempt: ${message}`, { cause: error });
+    } finally {
+      // The host has gone back, whether that could be recorded or not.
+      const { error } = verdict;
+      await runAfterwards(ports, 'post_rollback', { attempt, plan, outcome: 'rolledBack', error }, signal);
     }
   };

@@ -6,18 +6,23 @@
  * - A power cut is not a verdict: an attempt that was interrupted after the swap began goes back and may be tried once more.
  * - An orderly stop in `probing` is no interruption: the new version is started again and probed with the time that is left.
  * - What runs next is complete and verified, whatever `current` says.
+ * - The program of the image or package takes the place of an older version, and says so (`image.ts`). What is gone back to is
+ *   judged like what is current.
  */
 import { UpdateError, type ErrorRecord } from '../errors.ts';
 import type { Owed, Recovered, Verdict } from '../steps.ts';
 import type { Ended, Plan, VersionRef, Watch } from '../types.ts';
 import { openBudget } from './budget.ts';
+import { appliedOver, overOf, tellOfBaseline, whyBaseline } from './image.ts';
 import type { InFlight, Ports, StoredVersion } from './ports.ts';
 import { runnable } from './runnable.ts';
+import type { Settings } from './settings.ts';
 
 type Needs = Pick<
   Ports,
   'workload' | 'store' | 'downloads' | 'journal' | 'reporter' | 'ids' | 'quarantine' | 'pauses'
 >;
+type Policy = Pick<Settings, 'channel' | 'disabled'>;
 
 const sameRef = (a: VersionRef, b: VersionRef): boolean =>
   a.origin === 'store' ? b.origin === 'store' && a.digest === b.digest : b.origin === 'baseline';
@@ -110,23 +115,29 @@ async function pauseOf({
 /** Nothing was under way: starts what is current, or the best of what is left of it. */
 async function settle(
   ports: Needs,
+  settings: Policy,
   ended: Ended | null,
   paused: ErrorRecord | null,
   signal: AbortSignal,
 ): Promise<Recovered> {
-  const wanted = await ports.store.current();
-  const versions = await ports.store.list();
-  const { ref, entry } = await runnable(ports, wanted, signal);
+  const { store } = ports;
+  const current = await store.current();
+  const versions = await store.list();
+  const outdone = whyBaseline(store.baseline, current, overOf(current, versions), settings);
+  const { ref, entry } = await runnable(ports, outdone === null ? current : store.baseline, signal);
   // Where it cannot be pointed to, it runs all the same, and the next start tries again.
-  if (!sameRef(ref, wanted)) await orWarn(ports, ports.store.activate(ref));
+  if (!sameRef(ref, current)) await orWarn(ports, store.activate(ref));
+  if (outdone !== null) {
+    if (ended !== null) await orWarn(ports, ports.journal.close(ended));
+    await tellOfBaseline(ports, current, outdone);
+  }
   const started = await startSomehow(ports, { ref, entry }, signal);
 
   const committed =
     ref.origin === 'baseline' || versions.some((it) => sameRef(it.ref, ref) && it.mark !== null);
   if (committed) return { next: 'idle', ended, watch: unfinishedWatch(ref, versions), paused };
   // Current, but nothing says that it was ever healthy (the journal is lost): it has to show it now.
-  const before =
-    versions.find((it) => it.mark !== null && !sameRef(it.ref, ref))?.ref ?? ports.store.baseline;
+  const before = versions.find((it) => it.mark !== null && !sameRef(it.ref, ref))?.ref ?? store.baseline;
   const attempt = { id: ports.ids.next(), trigger: 'recovery', mode: 'apply' } as const;
   const plan = { from: before, to: ref };
   if (started.pid !== null) return { next: 'probing', attempt, plan, pid: started.pid, watch: null, paused };
@@ -153,13 +164,32 @@ async function startSomehow(
 }
 
 /**
+ * The plan of an attempt that is taken up again. Another image or package may have come meanwhile: where its program outdoes what
+ * would be gone back to, that is gone back to instead; where it outdoes the new version too, `outdone` says why.
+ */
+function planNow(
+  { store: { baseline } }: Needs,
+  settings: Policy,
+  { attempt, plan }: InFlight & { readonly plan: Plan },
+  versions: readonly StoredVersion[],
+): { plan: Plan; outdone: string | null } {
+  const { from, to } = plan;
+  const stays = whyBaseline(baseline, from, overOf(from, versions), settings) === null;
+  const { appliedOver: over } = appliedOver(attempt, settings, baseline);
+  return {
+    plan: { from: stays ? from : baseline, to },
+    outdone: whyBaseline(baseline, to, over, settings),
+  };
+}
+
+/**
  * `recovering`: see the head of this file.
  *
  * @throws UpdateError `STATE_DIR_UNUSABLE` or `JOURNAL_DAMAGED` when they cannot be read; `WORKLOAD_STOP_FAILED`, `WORKLOAD_SPAWN_FAILED`
  * when what an earlier daemon left cannot be ended
  */
 export const recover =
-  (ports: Needs) =>
+  (ports: Needs, settings: Policy) =>
   async (_input: unknown, signal: AbortSignal): Promise<Recovered> => {
     const { store, downloads, journal } = ports;
     await endSurvivor(ports);
@@ -168,14 +198,24 @@ export const recover =
     await orWarn(ports, downloads.remove('unpacked'));
     const paused = await pauseOf(ports);
     const inFlight = await journal.inFlight();
-    if (inFlight === null) return settle(ports, null, paused, signal);
+    if (inFlight === null) return settle(ports, settings, null, paused, signal);
     const { attempt, state, facts, suspended } = inFlight;
-    const { plan } = facts;
-    if (plan === undefined)
-      return settle(ports, endedByInterruption(inFlight, interruptedMessage(inFlight)), paused, signal);
+    if (facts.plan === undefined)
+      return settle(
+        ports,
+        settings,
+        endedByInterruption(inFlight, interruptedMessage(inFlight)),
+        paused,
+        signal,
+      );
 
-    const watch = unfinishedWatch(plan.from, await store.list());
-    if (state === 'committed' || (state === 'probing' && suspended)) {
+    const versions = await store.list();
+    const { plan, outdone } = planNow(ports, settings, { ...inFlight, plan: facts.plan }, versions);
+    const watch = unfinishedWatch(plan.from, versions);
+    if (outdone !== null) {
+      const error = { code: 'BASELINE_PREFERRED', message: outdone } as const;
+      ports.reporter.report({ kind: 'warning', error });
+    } else if (state === 'committed' || (state === 'probing' && suspended)) {
       const { ref, entry } = await runnable(ports, plan.to, signal);
       const { pid } = sameRef(ref, plan.to)
         ? await startSomehow(ports, { ref, entry }, signal)

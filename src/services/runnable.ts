@@ -1,10 +1,11 @@
 import { UpdateError } from '../errors.ts';
 import type { VersionRef } from '../types.ts';
+import { isAsNew } from './image.ts';
 import type { Ports } from './ports.ts';
 
 /**
  * The version that can run: the one that is wanted if its files are what its manifest says, else the newest other committed one
- * that did not fail here, else the baseline. Whatever is passed over for its files is reported.
+ * that did not fail here and is newer than the baseline, else the baseline. Whatever is passed over for its files is reported.
  *
  * @param wanted - the version that should run
  * @param condemned - the version that is gone back from, which must not come in by the back door
@@ -18,7 +19,7 @@ export async function runnable(
 ): Promise<{ ref: VersionRef; entry: string }> {
   const committed = (await store.list()).filter(({ mark }) => mark !== null).map(({ ref }) => ref);
   const never = [wanted, condemned].map((ref) => (ref?.origin === 'store' ? ref.digest : null));
-  const others = committed.filter(({ digest }) => !never.includes(digest));
+  const others = committed.filter((ref) => !never.includes(ref.digest) && !isAsNew(store.baseline, ref));
   let first: UpdateError | null = null;
   for (const ref of [wanted, ...others, store.baseline]) {
     try {

@@ -1,11 +1,15 @@
 import { UpdateError } from '../errors.ts';
 import type { Steps } from '../steps.ts';
 import type { Attempt } from '../types.ts';
+import { intervalMs } from './interval.ts';
 import type { Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
 
 /** The first check comes within this time of the start, so that a fleet that boots at once does not ask at once. */
 const FIRST_CHECK_WITHIN_MS = 60_000;
+
+/** What replaces a release that was superseded while it waited is looked for within this time. */
+const REPLACED_WITHIN_MS = 2_000;
 
 type Policy = Pick<Settings, 'channel' | 'disabled' | 'checkIntervalMs' | 'jitter'>;
 
@@ -24,8 +28,27 @@ function whyNot(
   return null;
 }
 
+/** When the next check is due, and why then. */
+function nextCheck(
+  clock: Ports['clock'],
+  settings: Policy,
+  ended: Steps['schedule']['input']['ended'],
+): { wait: number; why: string } {
+  const why = `every ${String(settings.checkIntervalMs / 1000)} s`;
+  if (ended === null)
+    return { wait: Math.min(settings.checkIntervalMs, FIRST_CHECK_WITHIN_MS) * clock.random(), why };
+  // Never again and again: only a newer head supersedes, and heads only grow.
+  if (ended.error?.code === 'SUPERSEDED')
+    return {
+      wait: Math.min(settings.checkIntervalMs, REPLACED_WITHIN_MS) * clock.random(),
+      why: `a newer release appeared: ${ended.error.message}`,
+    };
+  return { wait: intervalMs(clock, settings), why };
+}
+
 /**
- * `idle`: closes the attempt that ended in the journal, then waits for the next check and names its attempt. Without
+ * `idle`: closes the attempt that ended in the journal, then waits for the next check and names its attempt. After a release that
+ * was superseded while it waited, the newer one is looked for at once. Without
  * a check that is due it waits until the machine leaves the state.
  *
  * @throws UpdateError only `CANCELLED`; a journal that cannot be written is reported, since nothing is put at risk by it here
@@ -47,15 +70,8 @@ export const schedule =
       reporter.report({ kind: 'nextCheck', at: null, why: held });
       for (;;) await clock.sleep(24 * 3600 * 1000, signal);
     }
-    const wait =
-      input.ended === null
-        ? Math.min(settings.checkIntervalMs, FIRST_CHECK_WITHIN_MS) * clock.random()
-        : settings.checkIntervalMs * (1 + settings.jitter * (2 * clock.random() - 1));
-    reporter.report({
-      kind: 'nextCheck',
-      at: clock.now() + wait,
-      why: `every ${String(settings.checkIntervalMs / 1000)} s`,
-    });
+    const { wait, why } = nextCheck(clock, settings, input.ended);
+    reporter.report({ kind: 'nextCheck', at: clock.now() + wait, why });
     await clock.sleep(wait, signal);
     return { id: ids.next(), trigger: 'schedule', mode: 'apply' };
   };

@@ -58,6 +58,6 @@ export const watch =
       await loop;
     }
     const mark = (await store.list()).find(({ ref }) => ref.digest === version.digest)?.mark;
-    await store.mark(version, { at: mark?.at ?? clock.now(), previous, watched: true });
+    await store.mark(version, { at: clock.now(), ...mark, previous, watched: true });
     return { saw: 'calm' };
   };

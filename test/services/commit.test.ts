@@ -1,10 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { UpdateError } from '../../src/errors.ts';
 import { commit } from '../../src/services/commit.ts';
-import type { VersionRef, Watch } from '../../src/types.ts';
+import type { Settings } from '../../src/services/settings.ts';
+import type { Attempt, VersionRef, Watch } from '../../src/types.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { attempt, EVIDENCE } from '../machines/values.ts';
-import { createRig, install, NEVER, NOW, type Rig } from './rig.ts';
+import { createRig, install, NEVER, NOW, SETTINGS, type Rig } from './rig.ts';
 
 let rig: Rig;
 let from: VersionRef;
@@ -17,8 +18,67 @@ beforeEach(async () => {
   await rig.store.activate(to);
   await rig.gate.pass(attempt(), { from, to }, NEVER);
 });
-const run = (): Promise<Watch> => commit(rig)({ attempt: attempt(), plan: { from, to }, evidence: EVIDENCE });
+const run = (about: Attempt = attempt(), settings: Settings = SETTINGS): Promise<Watch> =>
+  commit(rig, settings)({ attempt: about, plan: { from, to }, evidence: EVIDENCE }, NEVER);
 const versions = async (): Promise<string[]> => (await rig.store.list()).map(({ ref }) => ref.version);
+
+describe('what the mark says of an explicit act', () => {
+  const over = (): string | undefined => rig.store.versions.get('1.1.0')?.mark?.appliedOver;
+
+  it.each<[Attempt['trigger'], Settings['channel'], string | undefined]>([
+    ['bundle', 'stable', '0.9.0'],
+    ['bundle', 'manual', '0.9.0'],
+    ['update', 'manual', '0.9.0'],
+    ['update', 'stable', undefined],
+    ['schedule', 'stable', undefined],
+    ['check', 'edge', undefined],
+    ['recovery', 'manual', undefined],
+  ])('%s on %s: over %s', async (trigger, channel, expected) => {
+    await run(attempt({ trigger }), { ...SETTINGS, channel });
+    expect(over()).toBe(expected);
+  });
+});
+
+describe('the hook after a commit', () => {
+  it('is run when all is done, with the facts', async () => {
+    rig.calls.length = 0;
+    await run();
+    expect(rig.hooks.runs).toEqual([
+      {
+        hook: 'post_commit',
+        facts: { attempt: attempt(), plan: { from, to }, outcome: 'committed', error: null },
+      },
+    ]);
+    rig.hooks.meanwhile = async () => {
+      expect(rig.store.versions.get('1.1.0')?.mark).not.toBeNull();
+      expect(await versions()).toHaveLength(2);
+      expect(rig.gate.held.size).toBe(0);
+    };
+    await run();
+  });
+
+  it('that fails is a warning, and changes nothing', async () => {
+    rig.hooks.faults.set('post_commit', new UpdateError('HOOK_FAILED', 'exit code 1'));
+    expect(await run()).toEqual({ version: to, previous: from });
+    expect(rig.reporter.warnings()).toEqual([{ code: 'HOOK_FAILED', message: 'exit code 1' }]);
+  });
+
+  it('that is ended by a stop of the daemon is no warning', async () => {
+    const left = new AbortController();
+    rig.hooks.meanwhile = () => {
+      left.abort();
+    };
+    const input = { attempt: attempt(), plan: { from, to }, evidence: EVIDENCE };
+    expect(await commit(rig, SETTINGS)(input, left.signal)).toEqual({ version: to, previous: from });
+    expect(rig.reporter.warnings()).toEqual([]);
+  });
+
+  it('is not run where the commit could not be recorded', async () => {
+    rig.store.mark = () => Promise.reject(new UpdateError('DISK_FULL', 'no space'));
+    await refusal(run());
+    expect(rig.hooks.runs).toEqual([]);
+  });
+});
 
 describe('commit', () => {
   it('marks the new version, prunes the rest, frees the gate, and says what to watch', async () => {

@@ -18,7 +18,7 @@ const verdict = (code: ErrorCode, interruptions = 0): Verdict => ({
   interruptions,
 });
 const run = (judged: Verdict, plan: Plan = PLAN): Promise<{ quarantined: boolean }> =>
-  quarantine(rig)({ attempt: attempt(), plan, verdict: judged });
+  quarantine(rig)({ attempt: attempt(), plan, verdict: judged }, NEVER);
 
 describe('what deserves quarantine', () => {
   it.each<ErrorCode>([
@@ -110,7 +110,10 @@ describe('quarantine', () => {
       plan: { from: OLD, to: other },
       verdict: verdict('PROBE_EXITED'),
     };
-    await quarantine(rig)({ attempt: attempt(), plan: PLAN, verdict: verdict('INTERNAL'), owed: [earlier] });
+    await quarantine(rig)(
+      { attempt: attempt(), plan: PLAN, verdict: verdict('INTERNAL'), owed: [earlier] },
+      NEVER,
+    );
     expect(await rig.quarantine.list()).toMatchObject([
       { digest: other.digest, attempt: 'a-0', reason: { code: 'PROBE_EXITED' } },
     ]);
@@ -122,5 +125,37 @@ describe('quarantine', () => {
     rig.quarantine.add = () => Promise.reject(fault);
     await expect(run(verdict('PROBE_TIMEOUT'))).rejects.toBe(fault);
     expect(rig.gate.held.size).toBe(0);
+  });
+});
+
+describe('the hook after a rollback', () => {
+  const facts = {
+    attempt: attempt(),
+    plan: PLAN,
+    outcome: 'rolledBack',
+    error: { code: 'PROBE_TIMEOUT', message: 'why' },
+  };
+
+  it('is run when all is done, with the reason', async () => {
+    await rig.gate.pass(attempt(), PLAN, NEVER);
+    rig.hooks.meanwhile = async () => {
+      expect(await rig.quarantine.list()).toHaveLength(1);
+      expect(rig.gate.held.size).toBe(0);
+    };
+    await run(verdict('PROBE_TIMEOUT'));
+    expect(rig.hooks.runs).toEqual([{ hook: 'post_rollback', facts }]);
+  });
+
+  it('that fails is a warning, and changes nothing', async () => {
+    rig.hooks.faults.set('post_rollback', new UpdateError('HOOK_FAILED', 'exit code 1'));
+    expect(await run(verdict('PROBE_TIMEOUT'))).toEqual({ quarantined: true });
+    expect(rig.reporter.warnings()).toEqual([{ code: 'HOOK_FAILED', message: 'exit code 1' }]);
+  });
+
+  it('is run though the quarantine cannot be written: the host has gone back all the same', async () => {
+    rig.quarantine.add = () => Promise.reject(new UpdateError('QUARANTINE_FAILED', 'no space'));
+    rig.hooks.faults.set('post_rollback', new UpdateError('HOOK_FAILED', 'exit code 1'));
+    await expect(run(verdict('PROBE_TIMEOUT'))).rejects.toMatchObject({ code: 'QUARANTINE_FAILED' });
+    expect(rig.hooks.runs).toMatchObject([{ hook: 'post_rollback' }]);
   });
 });

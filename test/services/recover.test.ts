@@ -2,11 +2,12 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { UpdateError } from '../../src/errors.ts';
 import { recover } from '../../src/services/recover.ts';
 import type { AttemptFacts } from '../../src/services/ports.ts';
+import type { Settings } from '../../src/services/settings.ts';
 import type { Recovered } from '../../src/steps.ts';
 import type { StateName, VersionRef } from '../../src/types.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { attempt, ended, RECORD } from '../machines/values.ts';
-import { createRig, damage, install, manifestFor, NEVER, type Rig } from './rig.ts';
+import { createRig, damage, install, manifestFor, NEVER, SETTINGS, type Rig } from './rig.ts';
 
 let rig: Rig;
 let from: VersionRef;
@@ -18,7 +19,8 @@ beforeEach(async () => {
   await rig.store.activate(from);
   rig.calls.length = 0;
 });
-const run = (signal = NEVER): Promise<Recovered> => recover(rig)(null, signal);
+const run = (signal = NEVER, settings: Partial<Settings> = {}): Promise<Recovered> =>
+  recover(rig, { ...SETTINGS, ...settings })(null, signal);
 const flying = (state: StateName, facts: AttemptFacts = {}): Promise<void> =>
   rig.journal.enter(attempt(), state, facts);
 const swapped = (state: StateName, facts: AttemptFacts = {}): Promise<void> =>
@@ -48,7 +50,7 @@ describe('with nothing under way', () => {
 
   it('starts the program that was there before any update on a new host', async () => {
     const fresh = createRig();
-    expect(await recover(fresh)(null, NEVER)).toEqual({
+    expect(await recover(fresh, SETTINGS)(null, NEVER)).toEqual({
       next: 'idle',
       ended: null,
       watch: null,

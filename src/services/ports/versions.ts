@@ -11,6 +11,11 @@ export interface CommittedMark {
   readonly previous: VersionRef;
   /** True once its watch is over: from then on it counts for the version floor. */
   readonly watched: boolean;
+  /**
+   * The version of the baseline over which an operator applied it, as a bundle; absent when it came by itself. Where nothing is
+   * updated by itself, only such a version runs instead of the baseline.
+   */
+  readonly appliedOver?: string | undefined;
 }
 
 /** A complete version on disk. */

@@ -92,8 +92,8 @@ export async function afterwards(world: World, before: StateView | null): Promis
   expect(wentBack(before, left)).toEqual([]);
 
   const life = await host.start(settings);
-  // No check of its own: what is judged is what was left.
-  life.pacing.free('schedule');
+  // No check of its own, nor the end of a watch: what is judged is what was left.
+  life.pacing.free('schedule', 'watch');
   const idle = await within(
     'the next daemon is idle',
     life.sightings.next(0, ({ state }) => state === 'idle' || state === 'failed'),

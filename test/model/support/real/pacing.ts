@@ -18,7 +18,7 @@ export interface Pacing {
   /** Lets the run of a service that waits, or the next one, go to its end. */
   readonly admit: (step: StepName) => void;
   /** From now on nothing is held, but for runs of `except` that come later. */
-  readonly free: (except?: StepName) => void;
+  readonly free: (...except: readonly StepName[]) => void;
   /** Resolves once a run of the service is held. */
   readonly reached: (step: StepName) => Promise<void>;
   readonly noteRun: (run: ServiceRun) => void;
@@ -38,7 +38,7 @@ const HELD_AT: Partial<Record<StepName, PortMethod>> = {
 /** Makes the pacing of one daemon. */
 export function createPacing(): Pacing {
   let free = false;
-  let kept: StepName | null = null;
+  let kept: readonly StepName[] = [];
   const gates = new WeakMap<ServiceRun, PromiseWithResolvers<undefined>>();
   const latest = new Map<StepName, ServiceRun>();
   /** Runs that were let go before they appeared. */
@@ -58,10 +58,10 @@ export function createPacing(): Pacing {
       if (run !== undefined && !run.settled && !admitted.has(run)) open(run);
       else ahead.set(step, (ahead.get(step) ?? 0) + 1);
     },
-    free: (except) => {
+    free: (...except) => {
       free = true;
-      kept = except ?? null;
-      for (const [gate, run] of waiting) if (run.step !== kept) gate.resolve(undefined);
+      kept = except;
+      for (const [gate, run] of waiting) if (!kept.includes(run.step)) gate.resolve(undefined);
     },
     reached: (step) =>
       new Promise((resolve) => {
@@ -85,7 +85,7 @@ export function createPacing(): Pacing {
       const run = current();
       const gate = run === null ? undefined : gates.get(run);
       if (run === null || gate === undefined || admitted.has(run)) return proceed();
-      if (free && run.step !== kept) return proceed();
+      if (free && !kept.includes(run.step)) return proceed();
       if (call.method !== (HELD_AT[run.step] ?? call.method)) return proceed();
       waiting.set(gate, run);
       for (const look of watchers) look();
