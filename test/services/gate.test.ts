@@ -188,3 +188,143 @@ describe('a closed gate', () => {
     expect(rig.gate.held.size).toBe(0);
   });
 });
+
+describe('while the gate is waited for', () => {
+  const HOUR = SETTINGS.checkIntervalMs;
+  let open: () => void;
+  beforeEach(() => {
+    open = rig.gate.wait();
+  });
+  const isOver = async (waiting: Promise<unknown>): Promise<boolean> => {
+    let over = false;
+    void waiting.then(
+      () => (over = true),
+      () => (over = true),
+    );
+    await rig.clock.advance(0);
+    return over;
+  };
+
+  it('the head is looked at again at the interval of the checks, and no more often', async () => {
+    const waiting = pass();
+    await rig.clock.advance(HOUR - 1);
+    expect(rig.feed.requests).toHaveLength(0);
+    await rig.clock.advance(1);
+    expect(rig.feed.requests).toHaveLength(1);
+    await rig.clock.advance(3 * HOUR);
+    expect(rig.feed.requests).toHaveLength(4);
+    open();
+    expect(await waiting).toEqual({ go: true, plan: { from, to } });
+    expect(rig.clock.sleeping).toBe(0);
+  });
+
+  it.each<[string, string, () => Promise<unknown>]>([
+    ['a newer release', 'SUPERSEDED', () => serve({ version: '1.2.0', seq: 2 })],
+    ['a block', 'VERSION_BLOCKED', () => serve({ version: '1.1.0', seq: 2, blocked: ['1.1.0'] })],
+    ['a higher floor', 'VERSION_TOO_LOW', () => serve({ version: '1.1.0', seq: 2, min_version: '1.1.1' })],
+    [
+      'a rollout that stopped',
+      'HELD_BACK',
+      () => serve({ version: '1.1.0', seq: 2, rollout: { start: NOW / 1000, percent: 0 } }),
+    ],
+    ['a quarantine', 'RELEASE_QUARANTINED', quarantineIt],
+  ])('%s ends the attempt with %s, though the gate never opens', async (_, code, change) => {
+    const waiting = pass();
+    await rig.clock.advance(HOUR);
+    await change();
+    expect(await isOver(waiting)).toBe(false);
+    await rig.clock.advance(HOUR);
+    expect(await waiting).toMatchObject({ go: false, error: { code } });
+    expect(rig.gate.held.size).toBe(0);
+    expect(rig.hooks.runs).toEqual([]);
+    expect(rig.clock.sleeping).toBe(0);
+  });
+
+  it('a feed that is away, or wrong for now, changes nothing but a warning', async () => {
+    const waiting = pass();
+    rig.feed.fault = new UpdateError('FEED_UNREACHABLE', 'no answer');
+    await rig.clock.advance(HOUR);
+    rig.feed.fault = null;
+    await serve({ aud: 'another-product', seq: 2 });
+    await rig.clock.advance(HOUR);
+    expect(rig.reporter.warnings().map(({ code }) => code)).toEqual([
+      'FEED_UNREACHABLE',
+      'HEAD_WRONG_CHANNEL',
+    ]);
+    expect(await isOver(waiting)).toBe(false);
+    await serve({ version: '1.1.0', seq: 3 });
+    open();
+    expect(await waiting).toMatchObject({ go: true });
+  });
+
+  it('but what is wrong with the feed when the gate opens still counts', async () => {
+    const waiting = refusal(pass());
+    await serve({ aud: 'another-product', seq: 2 });
+    await rig.clock.advance(HOUR);
+    open();
+    expect(await waiting).toBe('HEAD_WRONG_CHANNEL');
+    expect(rig.gate.held.size).toBe(0);
+  });
+
+  it('no feed is asked about a local bundle', async () => {
+    const waiting = pass(LOCAL);
+    await rig.clock.advance(5 * HOUR);
+    open();
+    expect(await waiting).toMatchObject({ go: true });
+    expect(rig.feed.requests).toEqual([]);
+  });
+
+  it('a stop of the daemon ends it, in the middle of a look too', async () => {
+    const left = new AbortController();
+    const waiting = refusal(pass(OFFER, left.signal));
+    await rig.clock.advance(1);
+    left.abort();
+    expect(await waiting).toBe('CANCELLED');
+    expect(rig.clock.sleeping).toBe(0);
+
+    const inALook = new AbortController();
+    const looking = refusal(pass(OFFER, inALook.signal));
+    const { head } = rig.feed;
+    rig.feed.head = (...args) => {
+      inALook.abort();
+      return head(...args);
+    };
+    await rig.clock.advance(HOUR);
+    expect(await looking).toBe('CANCELLED');
+    expect(rig.reporter.warnings()).toEqual([]);
+  });
+});
+
+describe('the hook before the swap', () => {
+  it('is run last, with the facts', async () => {
+    rig.hooks.meanwhile = () => {
+      // Whatever has a say has had it, and the gate is held.
+      expect(rig.feed.requests).toHaveLength(1);
+      expect([...rig.gate.held]).toEqual(['a-1']);
+    };
+    await pass();
+    expect(rig.hooks.runs).toEqual([
+      {
+        hook: 'pre_swap',
+        facts: { attempt: attempt(), plan: { from, to }, outcome: null, error: null },
+      },
+    ]);
+  });
+
+  it('is not run for what is damaged or superseded', async () => {
+    damage(rig, '1.1.0');
+    await refusal(pass());
+    await serve({ version: '1.2.0', seq: 2 });
+    await pass();
+    expect(rig.hooks.runs).toEqual([]);
+  });
+
+  it.each(['HOOK_DEFERRED', 'HOOK_FAILED'] as const)(
+    'ends the attempt with %s, and the gate is given back',
+    async (code) => {
+      rig.hooks.faults.set('pre_swap', new UpdateError(code, 'exit code'));
+      expect(await refusal(pass())).toBe(code);
+      expect(rig.gate.held.size).toBe(0);
+    },
+  );
+});

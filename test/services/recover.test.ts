@@ -363,6 +363,139 @@ describe('an operator’s pause', () => {
   });
 });
 
+/** The same host, on which another image or package was installed; 1.0.0 runs, and 1.1.0 is new. */
+async function withBaseline(version: string, applied: string | null = null): Promise<void> {
+  rig = createRig({ baseline: version });
+  from = install(rig, '1.0.0', applied === null ? {} : { appliedOver: applied });
+  to = install(rig, '1.1.0', null);
+  await rig.store.activate(from);
+  rig.calls.length = 0;
+}
+
+describe('the program of the image or package', () => {
+  const wins = async (settings: Partial<Settings> = {}): Promise<boolean> => {
+    const recovered = await run(NEVER, settings);
+    expect(recovered).toMatchObject({ next: 'idle' });
+    const wentOver = rig.workload.running?.target.ref.origin === 'baseline';
+    expect(await rig.store.current()).toEqual(wentOver ? rig.store.baseline : from);
+    expect(rig.reporter.warnings().map(({ code }) => code)).toEqual(wentOver ? ['BASELINE_PREFERRED'] : []);
+    return wentOver;
+  };
+
+  it.each<[string, boolean]>([
+    ['0.9.0', false],
+    ['1.0.0', false],
+    ['1.0.1-rc.1', true],
+    ['1.0.1', true],
+    ['2.0.0', true],
+    ['0.0.0-0', false],
+    ['0.0.0-source', false],
+    ['not a version', false],
+  ])('%s takes the place of 1.0.0: %s', async (version, expected) => {
+    await withBaseline(version);
+    expect(await wins()).toBe(expected);
+  });
+
+  it.each<[string, string, string | null, Partial<Settings>, boolean]>([
+    ['on manual, an older one', '0.9.0', null, { channel: 'manual' }, true],
+    ['where updates are switched off, an older one', '0.9.0', null, { disabled: 'it is set' }, true],
+    ['on manual, the one that a bundle was applied over', '0.9.0', '0.9.0', { channel: 'manual' }, false],
+    ['switched off, the one that a bundle was applied over', '0.9.0', '0.9.0', { disabled: 'set' }, false],
+    ['on manual, another one than a bundle was applied over', '0.9.1', '0.9.0', { channel: 'manual' }, true],
+    ['a newer one than a bundle was applied over', '1.2.0', '0.9.0', { channel: 'manual' }, true],
+    ['on manual, one whose version nobody knows', '0.0.0-0', null, { channel: 'manual' }, false],
+    ['on stable, one that a bundle was applied over', '0.9.0', '0.9.0', {}, false],
+  ])('%s: %s (applied over %s)', async (_, version, applied, settings, expected) => {
+    await withBaseline(version, applied);
+    expect(await wins(settings)).toBe(expected);
+  });
+
+  it('says so in the history, behind what was interrupted before', async () => {
+    await withBaseline('2.0.0');
+    await flying('downloading', { digest: to.digest, version: to.version });
+    expect(await run()).toMatchObject({ next: 'idle', ended: { outcome: 'interrupted' } });
+    const reason = 'the program of this image or package, 2.0.0, is newer than 1.0.0';
+    expect(await rig.journal.history(10)).toMatchObject([
+      { trigger: 'recovery', outcome: 'committed', reason, from: '1.0.0', to: '2.0.0', error: null },
+      { id: 'a-1', outcome: 'interrupted' },
+    ]);
+    expect(await rig.journal.inFlight()).toBeNull();
+    expect(rig.reporter.warnings()).toEqual([{ code: 'BASELINE_PREFERRED', message: reason }]);
+  });
+
+  it('says on manual why an older one runs', async () => {
+    await run(NEVER, { channel: 'manual' });
+    expect(rig.reporter.warnings()).toMatchObject([
+      {
+        message:
+          'the program of this image or package, 0.9.0, runs instead of 1.0.0, which no operator applied over it (the channel is manual)',
+      },
+    ]);
+  });
+
+  it('is said once: the next start finds it current', async () => {
+    await withBaseline('2.0.0');
+    await run();
+    await run();
+    expect(await rig.journal.history(10)).toHaveLength(1);
+    expect(rig.reporter.warnings()).toHaveLength(1);
+  });
+
+  it('runs though nothing of that can be written', async () => {
+    await withBaseline('2.0.0');
+    rig.store.activate = () => Promise.reject(new UpdateError('STATE_DIR_UNUSABLE', 'read-only'));
+    rig.journal.end();
+    expect(await run()).toMatchObject({ next: 'idle', watch: null });
+    expect(runs()).toBe('2.0.0');
+    expect(rig.reporter.warnings().map(({ code }) => code)).toEqual([
+      'STATE_DIR_UNUSABLE',
+      'BASELINE_PREFERRED',
+      'JOURNAL_WRITE_FAILED',
+    ]);
+  });
+
+  it('ends no attempt by a power cut in the middle of saying so', async () => {
+    await withBaseline('2.0.0');
+    const { close } = rig.journal;
+    rig.journal.close = () => Promise.reject(new UpdateError('JOURNAL_WRITE_FAILED', 'the power went'));
+    await run();
+    rig.journal.close = close;
+    expect(await run()).toMatchObject({ next: 'idle', ended: { stage: 'recovering' } });
+    expect(runs()).toBe('2.0.0');
+  });
+
+  it('is what a half-done swap goes back to where it is newer than what ran before', async () => {
+    await withBaseline('1.0.5');
+    await swapped('swapping');
+    expect(await run()).toMatchObject({ next: 'rollingBack', plan: { from: rig.store.baseline, to } });
+    expect(rig.reporter.warnings()).toEqual([]);
+  });
+
+  it('keeps a new version from being probed on where it is newer than that', async () => {
+    await withBaseline('2.0.0');
+    await swapped('probing');
+    await rig.journal.suspend();
+    expect(await run()).toMatchObject({
+      next: 'rollingBack',
+      plan: { from: rig.store.baseline, to },
+      verdict: { error: { code: 'ATTEMPT_INTERRUPTED' } },
+    });
+    expect(rig.calls).toEqual(['endSurvivor']);
+    expect(rig.reporter.warnings()).toMatchObject([{ code: 'BASELINE_PREFERRED' }]);
+  });
+
+  it.each<['bundle' | 'schedule', string]>([
+    ['bundle', 'probing'],
+    ['schedule', 'rollingBack'],
+  ])('on manual, lets only an operator’s own bundle be probed on: %s → %s', async (trigger, next) => {
+    const facts = { plan: { from, to }, digest: to.digest, version: to.version };
+    await rig.journal.enter(attempt({ trigger }), 'probing', facts);
+    await rig.journal.suspend();
+    await rig.store.activate(to);
+    expect(await run(NEVER, { channel: 'manual' })).toMatchObject({ next });
+  });
+});
+
 describe('what recovery cannot do', () => {
   it.each<[string, () => void]>([
     [

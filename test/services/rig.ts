@@ -75,18 +75,23 @@ export const SETTINGS: Settings = {
   addressFreeMs: 3_000,
 };
 
-/** Fakes for all ports. The program before any update is 0.9.0. */
+/** Fakes for all ports. The program before any update is 0.9.0 unless told. */
 export function createRig(
   options: {
     readonly host?: Partial<Host>;
     readonly freeBytes?: number;
     readonly random?: readonly number[];
+    /** The version of the program before any update. */
+    readonly baseline?: string;
   } = {},
 ): Rig {
   const clock = createFakeClock(NOW, options.random);
   const calls: string[] = [];
   const downloads = memoryDownloads(options.freeBytes);
-  const store = memoryVersionStore(downloads, { version: '0.9.0', entry: '/opt/sidecar' });
+  const store = memoryVersionStore(downloads, {
+    version: options.baseline ?? '0.9.0',
+    entry: '/opt/sidecar',
+  });
   const probe = createScriptedProbe('refused');
   let ids = 0;
   const rig: Rig = {

@@ -31,6 +31,16 @@ describe('runnable', () => {
     expect(rig.reporter.warnings()).toMatchObject([{ code: 'VERSION_DAMAGED' }]);
   });
 
+  it('is the baseline rather than another version that is older than it', async () => {
+    rig = createRig({ baseline: '1.0.5' });
+    install(rig, '1.0.0');
+    wanted = install(rig, '1.1.0');
+    damage(rig, '1.1.0');
+    expect(await found()).toBe('1.0.5');
+    install(rig, '1.0.6');
+    expect(await found()).toBe('1.0.6');
+  });
+
   it('is the baseline when nothing else is whole', async () => {
     damage(rig, '1.1.0');
     damage(rig, '1.0.0');

@@ -69,6 +69,21 @@ describe('the next check', () => {
     expect(await due(rigWith(0.9), { ended: ended() }, { jitter: 0 })).toBe(HOUR);
   });
 
+  it.each([
+    [0, 0],
+    [0.5, 1_000],
+    [0.9, 1_800],
+  ])('comes at once after a release that was superseded (%f → %i ms)', async (random, ms) => {
+    const error = { code: 'SUPERSEDED', message: '1.2.0 appeared on stable while 1.1.0 waited' } as const;
+    const why = 'a newer release appeared: 1.2.0 appeared on stable while 1.1.0 waited';
+    expect(await due(rigWith(random), { ended: ended({ outcome: 'deferred', error }) }, {}, why)).toBe(ms);
+  });
+
+  it('comes at once only for that: what was held back waits for the interval', async () => {
+    const error = { code: 'HELD_BACK', message: 'not yet' } as const;
+    expect(await due(rigWith(0.5), { ended: ended({ outcome: 'deferred', error }) })).toBe(HOUR);
+  });
+
   it('ends with the signal', async () => {
     const rig = rigWith(0.5);
     const left = new AbortController();
@@ -98,6 +113,13 @@ describe('no check by itself', () => {
       {},
     ],
     ['without a feed', 'no feed is configured (update.feed_url)', (rig) => ({ ...rig, feed: null }), {}, {}],
+    [
+      'while paused, though a release was superseded',
+      `automatic updates are paused: ${RECORD.message}`,
+      (rig) => rig,
+      { paused: RECORD, ended: ended({ error: { code: 'SUPERSEDED', message: 'newer' } }) },
+      {},
+    ],
     ['while paused', `automatic updates are paused: ${RECORD.message}`, (rig) => rig, { paused: RECORD }, {}],
     [
       'while a commit is watched',

@@ -4,7 +4,7 @@ import { stage } from '../../src/services/stage.ts';
 import type { Release, Verified } from '../../src/types.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { attempt, DOWNLOADED } from '../machines/values.ts';
-import { createRig, manifestFor, NEVER, type Rig } from './rig.ts';
+import { createRig, install, manifestFor, NEVER, type Rig } from './rig.ts';
 
 const { manifest, digest, content } = manifestFor('1.1.0');
 const verified: Verified = {
@@ -74,5 +74,32 @@ describe('stage', () => {
   it('passes on the signal', async () => {
     expect(await refusal(run({}, AbortSignal.abort()))).toBe('CANCELLED');
     expect(rig.store.versions.size).toBe(0);
+  });
+});
+
+describe('what was staged before and never ran', () => {
+  const left = (): string[] => [...rig.store.versions.keys()].sort();
+
+  it('goes once the new one is there; what was committed stays, and so does what runs', async () => {
+    install(rig, '1.0.0');
+    const ran = install(rig, '1.0.1', null);
+    await rig.store.activate(install(rig, '1.0.2', { previous: ran, watched: false }));
+    install(rig, '1.0.8', null);
+    install(rig, '1.0.9', null);
+    await run();
+    expect(left()).toEqual(['1.0.0', '1.0.1', '1.0.2', '1.1.0']);
+  });
+
+  it('stays where the new one could not be staged', async () => {
+    install(rig, '1.0.9', null);
+    failing('DISK_FULL');
+    await refusal(run());
+    expect(left()).toEqual(['1.0.9']);
+  });
+
+  it('is only warned of where it cannot be deleted', async () => {
+    rig.store.prune = () => Promise.reject(new UpdateError('STAGE_FAILED', 'busy'));
+    expect(await run()).toMatchObject({ version: '1.1.0' });
+    expect(rig.reporter.warnings()).toEqual([{ code: 'STAGE_FAILED', message: 'busy' }]);
   });
 });

@@ -35,6 +35,14 @@ describe('watch', () => {
     expect(mark()).toEqual({ at: NOW - 5, previous, watched: true });
   });
 
+  it('keeps what the mark says of an explicit act', async () => {
+    install(rig, '1.1.0', { at: NOW - 5, previous, watched: false, appliedOver: '0.9.0' });
+    const watching = run();
+    await rig.clock.advance(SETTINGS.watchMs);
+    await watching;
+    expect(mark()).toEqual({ at: NOW - 5, previous, watched: true, appliedOver: '0.9.0' });
+  });
+
   it('leads back from a crash loop', async () => {
     const watching = run();
     await rig.clock.advance(30_000);

@@ -163,6 +163,14 @@ export function describeVersionStore(
         expect(await store.current()).toEqual(baseline);
       }));
 
+    it('keeps what a mark says of an explicit act', () =>
+      make(async (world) => {
+        await put(world, one);
+        const mark = { at: 5, previous: baseline, watched: false, appliedOver: '0.9.0' };
+        await world.store.mark(one.ref, mark);
+        expect((await (await world.reopen()).list())[0]?.mark).toEqual(mark);
+      }));
+
     it('keeps and replaces the committed mark', () =>
       make(async (world) => {
         await put(world, one);
