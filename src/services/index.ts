@@ -120,7 +120,8 @@ export function services(ports: Ports, settings: Settings, observe: StepObserver
     state: StateName,
     input: object,
   ): Promise<void> {
-    if (intent === 'none' || attempt === null) return;
+    // Steps without an intent are those without an attempt.
+    if (attempt === null) return;
     try {
       await journal.enter(attempt, state, factsOf(input));
     } catch (error) {

@@ -52,7 +52,7 @@ function endedByInterruption({ attempt, state, facts }: InFlight, message: strin
 
 async function verdictOn(journal: Ports['journal'], inFlight: InFlight, plan: Plan): Promise<Verdict> {
   const known = inFlight.facts.error;
-  if (known !== undefined && known.code !== 'ROLLBACK_FAILED')
+  if (known !== undefined)
     return { error: known, evidence: [], interruptions: inFlight.facts.interruptions ?? 0 };
   const before = plan.to.origin === 'store' ? await journal.interruptions(plan.to.digest) : 0;
   const message = interruptedMessage(inFlight);

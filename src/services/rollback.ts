@@ -47,7 +47,7 @@ async function goBack(
     {
       budgetMs: settings.rollbackTimeoutMs,
       spentMs: 0,
-      exited: untilStopped,
+      exited: ignored,
       onSpent: () => Promise.resolve(),
     },
     signal,
@@ -68,14 +68,9 @@ async function wasNeverLeft({ workload, store }: Needs, from: VersionRef): Promi
   return state === 'running' && isFrom(ref) && isFrom(await store.current());
 }
 
-const untilStopped = (signal: AbortSignal): Promise<never> =>
-  new Promise((_, reject) => {
-    const end = (): void => {
-      reject(new UpdateError('CANCELLED', 'polling ended'));
-    };
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { once: true });
-  });
+/** Nobody waits for an exit: one that cannot be waited for ends no polling. */
+const ignored = (): Promise<never> =>
+  Promise.reject(new UpdateError('CANCELLED', 'an exit does not count here'));
 
 /**
  * `rollingBack`: ends the new version, points `current` back, starts and probes the old one. Can be run again at any

@@ -19,9 +19,9 @@ export const watch =
   ) =>
   async (input: Steps['watch']['input'], signal: AbortSignal): Promise<Watched> => {
     const { workload, clock, store, ids } = ports;
-    const { version, previous } = input.watch ?? {};
-    if (version === undefined || previous === undefined || version.origin === 'baseline')
-      return { saw: 'nothing' };
+    if (input.watch === null || input.watch.version.origin === 'baseline') return { saw: 'nothing' };
+    const { previous } = input.watch;
+    const version = input.watch.version;
     const budget = openBudget(ports, `watch:${version.digest}`);
     let spentMs = await budget.spent();
 

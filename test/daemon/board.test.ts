@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { initialTransition } from 'xstate';
 import { createBoard, endedView, errorView, type Board } from '../../src/daemon/board.ts';
 import { ERROR_CODES } from '../../src/error-codes.ts';
 import type { Progress } from '../../src/services/ports.ts';
@@ -27,7 +28,7 @@ const report = (progress: Progress): void => {
   board.reporter.report(progress);
 };
 const enter = (state: StateName, change: Partial<UpdateContext> = {}): void => {
-  board.entered(state, { ...updateMachine.config.context, ...change } as UpdateContext);
+  board.entered(state, { ...initialTransition(updateMachine)[0].context, ...change });
 };
 const warn = (message: string): void => {
   report({ kind: 'warning', error: { code: 'STAGE_FAILED', message } });

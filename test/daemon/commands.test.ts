@@ -27,7 +27,13 @@ beforeEach(async () => {
   script = scripted<Steps>(STEPS);
   actor = createActor(updateMachine.provide({ actors: script.actors }));
   hub = createEventHub(rig.clock);
-  board = createBoard({ clock: rig.clock, onProgress: () => undefined, publish: hub.publish });
+  board = createBoard({
+    clock: rig.clock,
+    onProgress: () => undefined,
+    publish: (event) => {
+      hub.publish(event);
+    },
+  });
   actor.subscribe(({ context }) => {
     if (context.ended !== null) board.ended(context.ended);
   });

@@ -456,10 +456,10 @@ describe('the program of the image or package', () => {
 
   it('ends no attempt by a power cut in the middle of saying so', async () => {
     await withBaseline('2.0.0');
-    const { close } = rig.journal;
+    const journal = { ...rig.journal };
     rig.journal.close = () => Promise.reject(new UpdateError('JOURNAL_WRITE_FAILED', 'the power went'));
     await run();
-    rig.journal.close = close;
+    rig.journal.close = (...args) => journal.close(...args);
     expect(await run()).toMatchObject({ next: 'idle', ended: { stage: 'recovering' } });
     expect(runs()).toBe('2.0.0');
   });

@@ -116,7 +116,9 @@ export async function startSimDaemon(options: SimDaemonOptions): Promise<SimDaem
     onProgress: (progress) => {
       if (progress.kind === 'warning') warn(progress.error);
     },
-    publish: hub.publish,
+    publish: (event) => {
+      hub.publish(event);
+    },
   });
   const supervisor = createSupervisor({ processes, clock }, POLICY);
   const ports = adapt({
