@@ -11,6 +11,7 @@ const NEVER: Readonly<Partial<Record<ErrorCode, string>>> = {
     'a program without keys schedules no checks; what it is given it refuses as JWS_KEY_UNKNOWN',
   HELD_BACK: 'a finding of `check` and `gate`, not a failure',
   BELOW_FLOOR: 'a warning in the status',
+  BASELINE_PREFERRED: 'a warning of `recover`',
   ROLLBACK_IMPOSSIBLE: 'said by the command, before the event; the baseline can always be run',
   SUPERSEDED: 'a finding of `gate`, not a failure',
   CRASH_LOOP: 'a finding of `watch`: it becomes a verdict',

@@ -22,12 +22,13 @@ const DOWN_MS = 5_000;
 export function crash(world: World, { at, how, journalLost, losses }: CrashPoint): Situation {
   const beside = world.tape.moments[at]?.beside;
   const now = world.situation();
-  const { journal, table, feed, elapsed } = beside ?? now;
+  const { journal, table, baseline, feed, elapsed } = beside ?? now;
   return {
     image: world.sim.imageAt(at, losses),
     journal: journalLost ? [] : journal,
     journalLost,
     table: how === 'kill' ? orphans(table) : bootTable(`${table.bootId}+`),
+    baseline,
     feed,
     elapsed: elapsed + DOWN_MS,
   };

@@ -38,8 +38,8 @@ import type { SimProcesses } from './sim-processes.ts';
 
 export const STATE_DIR = '/var/lib/coresdk';
 
-/** The program that was there before any update. */
-export const BASELINE = { version: '0.9.0', entry: '/opt/sidecar' } as const;
+/** Where the program lies that was there before any update. */
+export const BASELINE_ENTRY = '/opt/sidecar';
 
 /** What the operator configured on every simulated host; short times, so that a run is short. */
 export const SETTINGS: Settings = {
@@ -70,6 +70,8 @@ const POLICY = {
 /** What {@link startSimDaemon} needs. */
 export interface SimDaemonOptions {
   readonly disk: Disk;
+  /** The version of the program that was there before any update. */
+  readonly baseline: string;
   readonly clock: SimClock;
   readonly journal: Journal;
   readonly processes: SimProcesses;
@@ -127,7 +129,12 @@ export async function startSimDaemon(options: SimDaemonOptions): Promise<SimDaem
     feed: changingFeed(options.feed),
     heads: await openHeadStore(disk, paths.heads),
     downloads: openDownloads(disk, paths.downloads),
-    store: openVersionStore({ disk, paths, baseline: BASELINE, canExecute: () => Promise.resolve() }),
+    store: openVersionStore({
+      disk,
+      paths,
+      baseline: { version: options.baseline, entry: BASELINE_ENTRY },
+      canExecute: () => Promise.resolve(),
+    }),
     quarantine: await openQuarantine(disk, paths.quarantine),
     journal,
     workload: supervisor,

@@ -13,7 +13,7 @@ import {
 } from '../../model/support/invariants.ts';
 import { lookAtState, type StateView } from '../../model/support/state-view.ts';
 import { recordedJournal, type JournalEntry } from '../../fakes/recorded-journal.ts';
-import { BASELINE, STATE_DIR } from './daemon.ts';
+import { BASELINE_ENTRY, STATE_DIR } from './daemon.ts';
 import type { World } from './world.ts';
 
 const PATHS = statePaths(STATE_DIR);
@@ -21,7 +21,8 @@ const PATHS = statePaths(STATE_DIR);
 const ALL = 1_000;
 
 /** The state directory of a simulated host. */
-export const look = (world: World): Promise<StateView> => lookAtState(world.sim.disk, PATHS, BASELINE);
+export const look = ({ sim, baseline }: World): Promise<StateView> =>
+  lookAtState(sim.disk, PATHS, { version: baseline, entry: BASELINE_ENTRY });
 
 /** What a host must keep. */
 export interface Demands {

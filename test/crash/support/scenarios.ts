@@ -57,6 +57,7 @@ const fresh = async (material: Material, feed: string): Promise<Situation> => ({
   journal: [],
   journalLost: false,
   table: bootTable('boot-1'),
+  baseline: '0.9.0',
   feed: feedOf(material, feed),
   elapsed: 0,
 });
@@ -179,6 +180,13 @@ const fallsBack =
       `${view.current.version} is current in the end, expected ${good}`,
     ),
   ];
+
+/** In the end the program of the image runs. */
+const runsImage = ({ current }: StateView): string[] =>
+  refuted(
+    current.origin === 'baseline',
+    `${current.version} is current in the end, expected the image's program`,
+  );
 
 const failing = (name: string, behaviour: Behaviour): Scenario => ({
   name,
@@ -318,6 +326,25 @@ export const SCENARIOS: readonly Scenario[] = [
     cleared: (material) => [releaseOf(material, '1.1.0').digest],
     act: update,
     goal: arrives('1.1.0'),
+  },
+  {
+    name: 'another image, newer than what was installed',
+    before: async (material) => ({ ...(await installed(material, ['1.0.0'])), baseline: '1.5.0' }),
+    act: async (_, rest) => rest(),
+    goal: runsImage,
+  },
+  {
+    name: 'another image in the middle of a probe',
+    behaviour: { '1.1.0': { slow: 3_000 } },
+    before: async (material) => {
+      const before = { ...(await installed(material, ['1.0.0'])), feed: feedOf(material, '1.1.0') };
+      const left = await later(material, before, { behaviour: { '1.1.0': { slow: 3_000 } } }, (world) =>
+        world.until(() => world.state() === 'probing'),
+      );
+      return { ...left, baseline: '1.5.0' };
+    },
+    act: async (_, rest) => rest(),
+    goal: runsImage,
   },
   {
     name: 'other files of a version that was committed here',

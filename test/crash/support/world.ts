@@ -25,6 +25,8 @@ export interface Situation {
   /** The journal was lost, and that is known: it was found damaged. */
   readonly journalLost: boolean;
   readonly table: ProcessTable;
+  /** The version of the program that was there before any update: that of the image or package. */
+  readonly baseline: string;
   /** What the feed offers. */
   readonly feed: FeedFiles;
   /** Simulated ms since {@link START}. */
@@ -55,6 +57,8 @@ export type Fault = (effect: Effect, number: number) => void;
 /** A host that runs. */
 export interface World {
   readonly sim: SimDisk;
+  /** The version of the program that was there before any update. */
+  readonly baseline: string;
   readonly tape: Tape<Beside>;
   readonly clock: SimClock;
   readonly journal: RecordedJournal;
@@ -99,6 +103,7 @@ export async function createWorld(
   const warnings: ErrorRecord[] = [];
   const violations: string[] = [];
   let daemon: SimDaemon | null = null;
+  const { baseline } = situation;
   let { feed } = situation;
   let journal: RecordedJournal | null = null;
   let processes: SimProcesses | null = null;
@@ -108,6 +113,7 @@ export async function createWorld(
     () => ({
       journal: journal?.entries ?? situation.journal,
       table: processes?.table ?? situation.table,
+      baseline,
       feed,
       elapsed: clock.monotonic(),
       state: state(),
@@ -174,6 +180,7 @@ export async function createWorld(
 
   return {
     sim,
+    baseline,
     tape,
     clock,
     journal: madeJournal,
@@ -191,6 +198,7 @@ export async function createWorld(
     boot: async () => {
       daemon = await startSimDaemon({
         disk,
+        baseline,
         clock,
         journal: madeJournal,
         processes: madeProcesses,
@@ -212,6 +220,7 @@ export async function createWorld(
       journal: madeJournal.entries,
       journalLost: false,
       table: madeProcesses.table,
+      baseline,
       feed,
       elapsed: clock.monotonic(),
     }),
