@@ -1,7 +1,7 @@
 import { UpdateError } from '../errors.ts';
 import type { Head } from '../bundle/head.ts';
 import type { Passed, Steps } from '../steps.ts';
-import type { FeedChannel, Plan } from '../types.ts';
+import type { FeedChannel, Plan, VersionRef } from '../types.ts';
 import { objection } from './admission.ts';
 import { fetchHead } from './fetch-head.ts';
 import { storedHead } from './heads.ts';
@@ -13,7 +13,17 @@ import { turnOf } from './turn.ts';
 
 type Needs = Pick<
   Ports,
-  'gate' | 'hooks' | 'store' | 'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'quarantine' | 'journal'
+  | 'gate'
+  | 'hooks'
+  | 'workload'
+  | 'store'
+  | 'feed'
+  | 'heads'
+  | 'host'
+  | 'clock'
+  | 'reporter'
+  | 'quarantine'
+  | 'journal'
 >;
 type Policy = Pick<Settings, 'minAgeMs' | 'allowSecurityOverride' | 'checkIntervalMs' | 'jitter'>;
 
@@ -85,7 +95,30 @@ async function lookNowAndThen(
   }
 }
 
-/** Passes the gate. That may take days, so what comes from a feed is looked at again meanwhile; says what speaks against it by then. */
+/**
+ * Waits until what runs crashes again and again, where it is a fresh commit that is still watched: `idle` goes back from it, which must
+ * not wait for a window.
+ */
+async function untilCrashLoop(
+  { store, workload }: Needs,
+  current: VersionRef,
+  signal: AbortSignal,
+): Promise<UpdateError | null> {
+  const mark = (await store.list()).find(
+    ({ ref }) => current.origin === 'store' && ref.digest === current.digest,
+  )?.mark;
+  if (mark?.watched !== false) return null;
+  const how = await workload.crashLoop(signal);
+  return new UpdateError(
+    'CRASH_LOOP',
+    `${current.version}, which is still watched, crashes again and again: ${how}`,
+  );
+}
+
+/**
+ * Passes the gate. That may take days, so what comes from a feed is looked at again meanwhile, and so is what runs; says what speaks
+ * against going on by then.
+ */
 async function passLooking(
   ports: Needs,
   settings: Policy,
@@ -96,16 +129,20 @@ async function passLooking(
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
   const found: UpdateError[] = [];
-  const looking =
-    input.offer.channel === null
-      ? null
-      : lookNowAndThen(ports, settings, input, stop).then(
-          (objected) => {
-            found.push(objected);
-            over.abort();
-          },
-          () => undefined,
-        );
+  const heed = (look: Promise<UpdateError | null>): Promise<void> =>
+    look.then(
+      (objected) => {
+        if (objected === null) return;
+        found.push(objected);
+        over.abort();
+      },
+      // Ended by `stop`; or the disk cannot be read now, which the last look finds out.
+      () => undefined,
+    );
+  const looks = [
+    heed(untilCrashLoop(ports, plan.from, stop)),
+    ...(input.offer.channel === null ? [] : [heed(lookNowAndThen(ports, settings, input, stop))]),
+  ];
   try {
     await ports.gate.pass(input.attempt, plan, stop);
     return null;
@@ -115,14 +152,14 @@ async function passLooking(
     return objected;
   } finally {
     over.abort();
-    await looking;
+    await Promise.all(looks);
   }
 }
 
 /**
  * `waiting`: passes the gate, then looks again: another release than the one that waited, the bake, the rollout, `blocked`, the
  * version floor, the quarantine, and the bytes on disk. A release from a feed is looked at while it waits, too, so that a newer one
- * takes its place. At last the hook `pre_swap` is run, so that what it prepares for happens at once. Says what will be swapped for
+ * takes its place, and a crash loop of a fresh commit ends the attempt, so that `idle` goes back from it. At last the hook `pre_swap` is run, so that what it prepares for happens at once. Says what will be swapped for
  * what.
  *
  * @throws UpdateError `GATE_CLOSED`, `HOOK_DEFERRED`, `HOOK_FAILED`, `VERSION_DAMAGED`, `VERSION_NOT_FOUND`, the codes of the head,

@@ -14,7 +14,7 @@ const NEVER: Readonly<Partial<Record<ErrorCode, string>>> = {
   BASELINE_PREFERRED: 'a warning of `recover`',
   ROLLBACK_IMPOSSIBLE: 'said by the command, before the event; the baseline can always be run',
   SUPERSEDED: 'a finding of `gate`, not a failure',
-  CRASH_LOOP: 'a finding of `watch`: it becomes a verdict',
+  CRASH_LOOP: 'a finding of `watch`, where it becomes a verdict, and of `gate`',
   ATTEMPT_INTERRUPTED: 'a finding of `recover`: it becomes a verdict, or ends the attempt',
   ROLLED_BACK_BY_OPERATOR: 'a verdict that comes with the event ROLLBACK',
   CONFIG_INVALID: 'the configuration is read before the machine starts',

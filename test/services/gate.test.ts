@@ -274,6 +274,29 @@ describe('while the gate is waited for', () => {
     expect(rig.feed.requests).toEqual([]);
   });
 
+  it('a crash loop of a fresh commit ends the attempt, of a local bundle too: idle goes back from it', async () => {
+    install(rig, '1.0.0', { watched: false });
+    const waiting = pass(LOCAL);
+    expect(await isOver(waiting)).toBe(false);
+    rig.workload.crashLoopNow('3 crashes in a row');
+    expect(await waiting).toEqual({
+      go: false,
+      error: {
+        code: 'CRASH_LOOP',
+        message: '1.0.0, which is still watched, crashes again and again: 3 crashes in a row',
+      },
+    });
+    expect(rig.gate.held.size).toBe(0);
+  });
+
+  it('a crash loop of what is watched no more ends nothing: what waits may be its cure', async () => {
+    const waiting = pass();
+    rig.workload.crashLoopNow('3 crashes in a row');
+    expect(await isOver(waiting)).toBe(false);
+    open();
+    expect(await waiting).toMatchObject({ go: true });
+  });
+
   it('a stop of the daemon ends it, in the middle of a look too', async () => {
     const left = new AbortController();
     const waiting = refusal(pass(OFFER, left.signal));
