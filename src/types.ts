@@ -58,7 +58,8 @@ export type StateName =
 
 /**
  * What set an attempt off. `check`, `update`, `bundle` and `rollback` are an operator's; `watch` is a crash loop after a
- * commit; `recovery` is a version that was found current at start-up though nothing says that it was ever healthy.
+ * commit; `recovery` is a version that was found current at start-up though nothing says that it was ever healthy, or the program of the
+ * image or package that took the place of an older one.
  */
 export type Trigger = 'schedule' | 'check' | 'update' | 'bundle' | 'rollback' | 'watch' | 'recovery';
 

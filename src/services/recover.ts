@@ -165,20 +165,26 @@ async function startSomehow(
 
 /**
  * The plan of an attempt that is taken up again. Another image or package may have come meanwhile: where its program outdoes what
- * would be gone back to, that is gone back to instead; where it outdoes the new version too, `outdone` says why.
+ * would be gone back to, that is gone back to instead.
+ *
+ * @param probedOn - whether the new version would be probed on; not where that is outdone
  */
 function planNow(
-  { store: { baseline } }: Needs,
+  { store: { baseline }, reporter }: Needs,
   settings: Policy,
-  { attempt, plan }: InFlight & { readonly plan: Plan },
+  { attempt, plan: { from, to } }: InFlight & { readonly plan: Plan },
   versions: readonly StoredVersion[],
-): { plan: Plan; outdone: string | null } {
-  const { from, to } = plan;
-  const stays = whyBaseline(baseline, from, overOf(from, versions), settings) === null;
-  const { appliedOver: over } = appliedOver(attempt, settings, baseline);
+  probedOn: boolean,
+): { plan: Plan; probedOn: boolean } {
+  const outdoesFrom = whyBaseline(baseline, from, overOf(from, versions), settings);
+  // Its mark, where it has one already, or what the mark would say.
+  const over = overOf(to, versions) ?? appliedOver(attempt, settings, baseline).appliedOver;
+  const outdoesTo = probedOn ? whyBaseline(baseline, to, over, settings) : null;
+  const message = outdoesTo ?? (probedOn ? null : outdoesFrom);
+  if (message !== null) reporter.report({ kind: 'warning', error: { code: 'BASELINE_PREFERRED', message } });
   return {
-    plan: { from: stays ? from : baseline, to },
-    outdone: whyBaseline(baseline, to, over, settings),
+    plan: { from: outdoesFrom === null ? from : baseline, to },
+    probedOn: probedOn && outdoesTo === null,
   };
 }
 
@@ -210,12 +216,15 @@ export const recover =
       );
 
     const versions = await store.list();
-    const { plan, outdone } = planNow(ports, settings, { ...inFlight, plan: facts.plan }, versions);
+    const { plan, probedOn } = planNow(
+      ports,
+      settings,
+      { ...inFlight, plan: facts.plan },
+      versions,
+      state === 'committed' || (state === 'probing' && suspended),
+    );
     const watch = unfinishedWatch(plan.from, versions);
-    if (outdone !== null) {
-      const error = { code: 'BASELINE_PREFERRED', message: outdone } as const;
-      ports.reporter.report({ kind: 'warning', error });
-    } else if (state === 'committed' || (state === 'probing' && suspended)) {
+    if (probedOn) {
       const { ref, entry } = await runnable(ports, plan.to, signal);
       const { pid } = sameRef(ref, plan.to)
         ? await startSomehow(ports, { ref, entry }, signal)

@@ -468,7 +468,9 @@ describe('the program of the image or package', () => {
     await withBaseline('1.0.5');
     await swapped('swapping');
     expect(await run()).toMatchObject({ next: 'rollingBack', plan: { from: rig.store.baseline, to } });
-    expect(rig.reporter.warnings()).toEqual([]);
+    expect(rig.reporter.warnings()).toMatchObject([
+      { code: 'BASELINE_PREFERRED', message: expect.stringContaining('is newer than 1.0.0') },
+    ]);
   });
 
   it('keeps a new version from being probed on where it is newer than that', async () => {
@@ -482,6 +484,28 @@ describe('the program of the image or package', () => {
     });
     expect(rig.calls).toEqual(['endSurvivor']);
     expect(rig.reporter.warnings()).toMatchObject([{ code: 'BASELINE_PREFERRED' }]);
+  });
+
+  it('is what a new version that is probed on is gone back from to, without a word while that is open', async () => {
+    await withBaseline('1.0.5');
+    await swapped('committed');
+    await rig.store.activate(to);
+    expect(await run()).toMatchObject({ next: 'probing', plan: { from: rig.store.baseline, to } });
+    expect(rig.reporter.warnings()).toEqual([]);
+  });
+
+  it('on manual, is not what an operator’s rollback between two bundles leads to', async () => {
+    from = install(rig, '1.0.0', { appliedOver: '0.9.0' });
+    to = install(rig, '1.1.0', { appliedOver: '0.9.0' });
+    const rollback = attempt({ trigger: 'rollback' });
+    const error = { code: 'ROLLED_BACK_BY_OPERATOR', message: 'asked' } as const;
+    await rig.journal.enter(rollback, 'rollingBack', { plan: { from, to }, error, interruptions: 0 });
+    expect(await run(NEVER, { channel: 'manual' })).toMatchObject({
+      next: 'rollingBack',
+      plan: { from, to },
+      verdict: { error },
+    });
+    expect(rig.reporter.warnings()).toEqual([]);
   });
 
   it.each<['bundle' | 'schedule', string]>([

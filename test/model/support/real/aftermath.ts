@@ -100,6 +100,9 @@ export async function afterwards(world: World, before: StateView | null): Promis
     life.log,
   );
   expect(idle.state).toBe('idle');
+  const held = first.sightings.all.at(-1)?.context.held ?? null;
+  // A pause, and that there is none any more, outlasts the restart.
+  if (held !== 'unread') expect(idle.context.held).toEqual(held);
   await within('the last attempt is closed', life.reached('schedule'), life.log);
   const answer = await within('the workload answers', untilAnswer(host), life.log);
 
