@@ -26,6 +26,7 @@ describe('a machine that is broken on purpose', () => {
   it.each([
     ['probe-gives-up', /expected .*"state":"rollingBack".*found .*"state":"idle"/],
     ['quarantine-forgotten', /expected .*"owing":true.*found .*"owing":false/],
+    ['resume-ignored', /expected .*"paused":null.*found .*"paused":"UPDATES_PAUSED"/],
     ['stale-watch', /expected .*"watched":"1\.\d\.0".*found .*"watched":(null|"1\.\d\.0")/],
   ])('is found out: %s, in few commands, and again by its seed', async (fault, message) => {
     const { failure } = await randomWalks(FAULTS[fault]!(), 300, { seed: SEED });

@@ -24,4 +24,16 @@ export const FAULTS: Readonly<Record<string, () => AnyStateMachine>> = {
     const actions = onError.actions.filter((action) => action !== 'watchUnrecorded');
     return copyWith(reinvoked('committed', { onError: { ...onError, actions } }));
   },
+  /** A resume that comes while start-up reads, or in the middle of an attempt, is ignored. */
+  'resume-ignored': () => {
+    const states = Object.keys(UPDATE_STATES).filter((state) => state !== 'idle');
+    return copyWith(
+      Object.fromEntries(
+        states.map((state) => {
+          const on = { ...(UPDATE_STATES[state]?.['on'] as object | undefined), RESUME: undefined };
+          return [state, { ...UPDATE_STATES[state], on }];
+        }),
+      ),
+    );
+  },
 };
