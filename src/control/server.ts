@@ -88,7 +88,8 @@ export async function startControlServer(options: ControlServerOptions): Promise
   const token = tcp === null ? null : await readTokenFile(tcp.tokenFile);
   await clearSocketPath(socket);
 
-  const { api, close: stopSharing } = shareAnswers(options.api);
+  const shared = shareAnswers(options.api);
+  const { api } = shared;
   const streams = createEventStreams(api, limits.streams);
   let document: string | null = null;
   const openApi = (): string => (document ??= openApiText());
@@ -104,7 +105,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
   const apps: FastifyInstance[] = [];
   const close = async (): Promise<void> => {
     streams.close();
-    stopSharing();
+    shared.close();
     await Promise.all(apps.map(closeApp));
   };
   try {

@@ -1,6 +1,8 @@
 import { chmod, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createControlClient } from '../../src/control/client.ts';
@@ -178,6 +180,34 @@ describe('the control client', () => {
       more();
     });
     await expect(createControlClient({ socket }).status()).rejects.toMatchObject({ code: 'CONTROL_FAILED' });
+  });
+
+  it('waits for its turn when too many callers wait already', async () => {
+    const socket = join(await ownFolder(), 'control.sock');
+    const script = `require('node:http').createServer((_, response) => response.end('{}')).listen({ path: ${JSON.stringify(socket)}, backlog: 1 }, () => console.log('ready'))`;
+    const daemon = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void daemon.kill('SIGKILL'));
+    await once(daemon.stdout, 'data');
+    daemon.kill('SIGSTOP');
+    const crowd: Socket[] = [];
+    onTestFinished(() => {
+      for (const caller of crowd) caller.destroy();
+    });
+    for (let full = false; !full;) {
+      const caller = connect({ path: socket });
+      crowd.push(caller);
+      full = await new Promise((resolve) => {
+        caller.once('connect', () => {
+          resolve(false);
+        });
+        caller.once('error', () => {
+          resolve(true);
+        });
+      });
+    }
+    const asked = createControlClient({ socket }).status();
+    daemon.kill('SIGCONT');
+    expect(await asked).toEqual({});
   });
 
   it('says when the daemon is of another version and has no such route', async () => {

@@ -23,7 +23,7 @@ describe('the reader of server-sent events', () => {
     ['database: a\n\n', []],
   ])('reads %j', (text, events) => {
     expect(readAll([text])).toEqual(events);
-    expect(readAll([...text])).toEqual(events);
+    expect(readAll(Array.from(text))).toEqual(events);
   });
 
   it('reads the same however it is cut', () => {

@@ -70,9 +70,9 @@ describe('a status that many ask for', () => {
 
   it('listens to events only until it is closed', () => {
     const api = scriptedApi();
-    const { close } = shareAnswers(api);
+    const shared = shareAnswers(api);
     expect(api.listeners()).toBe(1);
-    close();
+    shared.close();
     expect(api.listeners()).toBe(0);
   });
 });
