@@ -27,10 +27,10 @@ describe('the reader of server-sent events', () => {
   });
 
   it('reads the same however it is cut', () => {
-    const events = fc.array(fc.string({ unit: 'binary' }).map((text) => JSON.stringify(text)));
+    const events = fc.array(fc.json(), { maxLength: 5 });
     const ends = fc.constantFrom('\n', '\r\n', '\r');
     fc.assert(
-      fc.property(events, ends, fc.array(fc.nat(40)), (data, end, cuts) => {
+      fc.property(events, ends, fc.array(fc.nat(40), { maxLength: 20 }), (data, end, cuts) => {
         let left = data.map((text) => `id: 1${end}data: ${text}${end}${end}`).join('');
         const pieces: string[] = [];
         for (const cut of cuts) {
@@ -39,6 +39,7 @@ describe('the reader of server-sent events', () => {
         }
         expect(readAll([...pieces, left])).toEqual(data);
       }),
+      { numRuns: 50 },
     );
   });
 

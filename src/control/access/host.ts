@@ -76,7 +76,7 @@ export function createHostGuard(own: string, names: readonly string[]): HostGuar
  */
 export function isOwnOrigin(origin: string, called: HostAndPort): boolean {
   const url = /^https?:\/\//.test(origin) ? URL.parse(origin) : null;
-  if (url === null || url.origin !== origin) return false;
+  if (url?.origin !== origin) return false;
   const from = parseHost(url.host, url.protocol === 'https:' ? 443 : 80);
   if (from?.host !== called.host) return false;
   // Behind a proxy with TLS `Host` names no port, and means 443.
