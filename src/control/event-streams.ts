@@ -101,7 +101,6 @@ function startStream({ api, response, after, frame, patience, onOver }: StreamOp
     }
     cursor = event.id;
     full = !response.write(frame(event));
-    if (full) silence();
   };
   const listen = (): void => {
     const ends = api.events(send, cursor);

@@ -15,6 +15,7 @@ describe('the reader of server-sent events', () => {
     ['data:  a\n\n', [' a']],
     ['id: 1\nevent: log\ndata: {"a":1}\n\ndata: b\n\n', ['{"a":1}', 'b']],
     ['data: a\ndata: b\n\n', ['a\nb']],
+    ['data: a\r\ndata: b\r\n\r\n', ['a\nb']],
     ['data\n\n', ['']],
     [': a comment\n\n:\n\ndata: a\n\n', ['a']],
     ['retry: 1000\n\nid: 7\n\n', []],
