@@ -13,6 +13,7 @@ import type { ControlApi } from './control/api.ts';
 import { startControlServer } from './control/server.ts';
 import { baselineOf, openSupervisor } from './daemon/adapters.ts';
 import { createDaemonLog } from './daemon/log.ts';
+import { openTrace } from './daemon/trace.ts';
 import { openUpdater, whyDisabled, type UpdaterOptions } from './updater.ts';
 
 /** What {@link startDaemon} needs. */
@@ -69,7 +70,25 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, embedded, logger } = options;
   if (config.runtime.kind === 'k8s' && !existsSync(statePaths(config.stateDir).stateDb))
     return superviseOnly(options);
-  const updater = await openUpdater(options);
+  const trace = await openTrace({
+    env: process.env,
+    version: embedded.version,
+    onFault: (message) => {
+      logger.warn(message);
+    },
+  });
+  const updater = await openUpdater({
+    processMetrics: true,
+    ...options,
+    observe: (event) => {
+      trace?.step(event);
+      options.observe?.(event);
+    },
+    onEnded: (ended) => {
+      trace?.ended(ended);
+      options.onEnded?.(ended);
+    },
+  });
   const control = await startControlServer({
     api: updater.api,
     socket: config.control.socket,
@@ -84,6 +103,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     stop: async () => {
       await control.close();
       await updater.stop();
+      await trace?.close();
     },
   };
 }

@@ -14,7 +14,7 @@ function errorFields(error: unknown): unknown {
     ...('code' in error && typeof error.code === 'string' ? { code: error.code } : {}),
     message,
     stack,
-    ...(cause === undefined ? {} : { cause: cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause) }),
+    ...(cause instanceof Error ? { cause: `${cause.name}: ${cause.message}` } : {}),
   };
 }
 

@@ -34,7 +34,9 @@ function userInfo(url: string): string[] {
 export function secretsOf({ http, probe, workload }: Pick<Config, 'http' | 'probe' | 'workload'>): string[] {
   const { proxies } = http;
   const headers = Object.values(probe.headers).flatMap((value) => [value, ...value.split(/\s+/).slice(1)]);
-  const env = Object.entries(workload.env).flatMap(([name, value]) => (SECRET_NAME.test(name) ? [value] : []));
+  const env = Object.entries(workload.env).flatMap(([name, value]) =>
+    SECRET_NAME.test(name) ? [value] : [],
+  );
   return [...userInfo(proxies.http?.url ?? ''), ...userInfo(proxies.https?.url ?? ''), ...headers, ...env];
 }
 

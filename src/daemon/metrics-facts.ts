@@ -24,12 +24,14 @@ export interface Facts {
 /** Reads {@link Facts}, and only when they may have changed. */
 export interface FactReader {
   /** From now on what was read is old. */
-  changed(): void;
+  readonly changed: () => void;
   /** The facts, and why they could not be read again; null before they could be read for the first time. Never rejects. */
   read(): Promise<{ readonly facts: Facts | null; readonly error: ErrorRecord | null }>;
 }
 
-async function readFacts(ports: Pick<Ports, 'store' | 'quarantine' | 'heads' | 'host' | 'clock' | 'reporter'>): Promise<Facts> {
+async function readFacts(
+  ports: Pick<Ports, 'store' | 'quarantine' | 'heads' | 'host' | 'clock' | 'reporter'>,
+): Promise<Facts> {
   const [current, versions, quarantine, heads] = await Promise.all([
     ports.store.current(),
     ports.store.list(),

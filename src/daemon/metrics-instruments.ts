@@ -57,7 +57,11 @@ export function createInstruments(registry: Registry): Instruments {
     ...labelNames: L[]
   ): Counter<L> => new Counter({ name, help, labelNames, registers });
   return {
-    state: gauge('coresdk_update_state', '1 for the state that the update machine is in, 0 for the others', 'state'),
+    state: gauge(
+      'coresdk_update_state',
+      '1 for the state that the update machine is in, 0 for the others',
+      'state',
+    ),
     attempts: counter(
       'coresdk_update_attempts_total',
       'Attempts that ended: how, in which state that was decided, and what set them off',
@@ -89,7 +93,10 @@ export function createInstruments(registry: Registry): Instruments {
       'coresdk_update_download_bytes_total',
       'Bytes of bundles that were received; those of local bundles that were copied too',
     ),
-    retries: counter('coresdk_update_request_retries_total', 'Requests to the feed that failed and were made again'),
+    retries: counter(
+      'coresdk_update_request_retries_total',
+      'Requests to the feed that failed and were made again',
+    ),
     warnings: counter('coresdk_update_warnings_total', 'Warnings, by code', 'code'),
     restarts: counter('coresdk_workload_restarts_total', 'Restarts of the workload after it ended by itself'),
     workloadUp: gauge('coresdk_workload_up', '1 while the process of the workload runs'),
@@ -101,7 +108,11 @@ export function createInstruments(registry: Registry): Instruments {
       'coresdk_workload_start_timestamp_seconds',
       'When the process of the workload was started; absent while none runs',
     ),
-    headAge: gauge('coresdk_update_head_age_seconds', 'Time since the accepted head of a channel was issued', 'channel'),
+    headAge: gauge(
+      'coresdk_update_head_age_seconds',
+      'Time since the accepted head of a channel was issued',
+      'channel',
+    ),
     headExpiry: gauge(
       'coresdk_update_head_expiry_timestamp_seconds',
       'When the accepted head of a channel expires',
@@ -127,11 +138,7 @@ export function createInstruments(registry: Registry): Instruments {
     quarantined: gauge('coresdk_update_quarantined_releases', 'Releases in quarantine'),
     paused: gauge('coresdk_update_paused', '1 while automatic updates are paused'),
     disabled: gauge('coresdk_update_disabled', '1 where the updater is switched off'),
-    waiting: gauge(
-      'coresdk_update_waiting',
-      '1 while an update waits for a window or an approval',
-      'for',
-    ),
+    waiting: gauge('coresdk_update_waiting', '1 while an update waits for a window or an approval', 'for'),
     heldBack: gauge('coresdk_update_held_back', '1 while a newer release is not for this host yet'),
     started: gauge('coresdk_update_start_timestamp_seconds', 'When the updater was started'),
     checkInterval: gauge(
@@ -146,7 +153,10 @@ export function createInstruments(registry: Registry): Instruments {
       'coresdk_update_last_success_timestamp_seconds',
       'When the newest of the versions on disk was committed; absent where none was',
     ),
-    nextCheck: gauge('coresdk_update_next_check_timestamp_seconds', 'When the next check is due; absent where none is'),
+    nextCheck: gauge(
+      'coresdk_update_next_check_timestamp_seconds',
+      'When the next check is due; absent where none is',
+    ),
     unreadable: counter(
       'coresdk_update_unreadable_total',
       'Scrapes for which the state directory could not be read; they tell what was known before',

@@ -99,7 +99,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
   is.disabled.set(flag(options.disabled !== null));
   is.started.set(seconds(clock.now()));
   const checks =
-    config.update.channel !== 'manual' && options.disabled === null && ports.feed !== null && trust.keys.size > 0;
+    config.update.channel !== 'manual' &&
+    options.disabled === null &&
+    ports.feed !== null &&
+    trust.keys.size > 0;
   if (checks) is.checkInterval.set(seconds(config.update.checkIntervalMs));
   // What is absent where it is not known has no sample at all: 0 would be 1970.
   else is.checkInterval.remove();
