@@ -31,6 +31,25 @@ interface Attribute {
   readonly value: Record<string, unknown>;
 }
 
+interface Span {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
+  readonly attributes: readonly Attribute[];
+  readonly status: { readonly code: number };
+}
+
+/** `ExportTraceServiceRequest`, as far as it is looked at. */
+interface ExportRequest {
+  readonly resourceSpans: readonly {
+    readonly resource: { readonly attributes: readonly Attribute[] };
+    readonly scopeSpans: readonly { readonly spans: readonly Span[] }[];
+  }[];
+}
+
 const plain = (attributes: readonly Attribute[]): Record<string, unknown> =>
   Object.fromEntries(attributes.map(({ key, value }) => [key, Object.values(value)[0]]));
 const ms = (nanoseconds: string): number => Number(BigInt(nanoseconds) / 1_000_000n);
@@ -50,7 +69,7 @@ export async function startCollector(answer: number | null = 200): Promise<Colle
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       requests.push({ path: request.url ?? '', headers: request.headers });
-      const body = JSON.parse(Buffer.concat(chunks).toString());
+      const body = JSON.parse(Buffer.concat(chunks).toString()) as ExportRequest;
       for (const { resource: of, scopeSpans } of body.resourceSpans) {
         Object.assign(resource, plain(of.attributes));
         for (const { spans: sent } of scopeSpans)
