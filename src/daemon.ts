@@ -13,7 +13,7 @@ import type { ControlApi } from './control/api.ts';
 import { startControlServer } from './control/server.ts';
 import { baselineOf, openSupervisor } from './daemon/adapters.ts';
 import { createDaemonLog } from './daemon/log.ts';
-import { openTrace } from './daemon/trace.ts';
+import { openTrace, traced } from './daemon/trace.ts';
 import { openUpdater, whyDisabled, type UpdaterOptions } from './updater.ts';
 
 /** What {@link startDaemon} needs. */
@@ -77,18 +77,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       logger.warn(message);
     },
   });
-  const updater = await openUpdater({
-    processMetrics: true,
-    ...options,
-    observe: (event) => {
-      trace?.step(event);
-      options.observe?.(event);
-    },
-    onEnded: (ended) => {
-      trace?.ended(ended);
-      options.onEnded?.(ended);
-    },
-  });
+  const updater = await openUpdater({ processMetrics: true, ...options, ...traced(trace, options) });
   const control = await startControlServer({
     api: updater.api,
     socket: config.control.socket,

@@ -1,3 +1,5 @@
+import type { StepObserver } from '../services/index.ts';
+import type { Ended } from '../types.ts';
 import type { Spans } from './trace-spans.ts';
 
 /** Makes spans and sends them. Only `close` waits, and nothing throws. */
@@ -50,4 +52,24 @@ export async function openTrace(options: TraceOptions): Promise<Trace | null> {
     options.onFault(`no traces: ${error instanceof Error ? error.message : String(error)}`);
     return null;
   }
+}
+
+/** Who hears of an updater's steps and of the ends of its attempts. */
+interface Observers {
+  readonly observe?: StepObserver;
+  readonly onEnded?: (ended: Ended) => void;
+}
+
+/** The observers, with a trace before them. */
+export function traced(trace: Spans | null, { observe, onEnded }: Observers): Required<Observers> {
+  return {
+    observe: (event) => {
+      trace?.step(event);
+      observe?.(event);
+    },
+    onEnded: (ended) => {
+      trace?.ended(ended);
+      onEnded?.(ended);
+    },
+  };
 }
