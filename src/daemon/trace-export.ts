@@ -6,7 +6,6 @@
  */
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-import type { Tracer } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import {
   defaultResource,
@@ -21,6 +20,7 @@ import {
   type IdGenerator,
   type SpanExporter,
 } from '@opentelemetry/sdk-trace-base';
+import { createSpans, type SpanIds, type Spans } from './trace-spans.ts';
 
 /** An export, with its retries, and so the flush when the program stops, ms. */
 const EXPORT_MS = 2_000;
@@ -29,16 +29,9 @@ const SEND_EVERY_MS = 1_000;
 const QUEUE = 512;
 const SERVICE = 'coresdk-sidecar-updater';
 
-/** Decides the ids of the next span, which are random unless told. */
-export interface SpanIds {
-  /** Runs `start` so that the span that it starts has these ids. */
-  with<T>(ids: { readonly traceId: string; readonly spanId: string }, start: () => T): T;
-}
-
-/** An exporter that is open. */
-export interface Export {
-  readonly tracer: Tracer;
-  readonly ids: SpanIds;
+/** Makes spans and sends them. Only `close` waits, and nothing throws. */
+export interface Trace extends Spans {
+  /** Sends what is left, for 2 seconds at most; never rejects. */
   readonly close: () => Promise<void>;
 }
 
@@ -59,7 +52,7 @@ function telling(exporter: OTLPTraceExporter, onFault: (message: string) => void
 }
 
 /**
- * Opens an exporter.
+ * Opens a trace whose spans are sent to `url`.
  *
  * @throws Error where the URL is none
  */
@@ -67,7 +60,7 @@ export function openExport(options: {
   readonly url: string;
   readonly version: string;
   readonly onFault: (message: string) => void;
-}): Export {
+}): Trace {
   const { url, version, onFault } = options;
   const { protocol } = new URL(url);
   const agent = new (protocol === 'https:' ? HttpsAgent : HttpAgent)({ keepAlive: true });
@@ -93,18 +86,18 @@ export function openExport(options: {
       }),
     ],
   });
-  return {
-    tracer: provider.getTracer('coresdk-sidecar-updater', version),
-    ids: {
-      with: (ids, start) => {
-        next = ids;
-        try {
-          return start();
-        } finally {
-          next = null;
-        }
-      },
+  const ids: SpanIds = {
+    with: (planned, start) => {
+      next = planned;
+      try {
+        return start();
+      } finally {
+        next = null;
+      }
     },
+  };
+  return {
+    ...createSpans(provider.getTracer(SERVICE, version), ids),
     close: async () => {
       const late = Promise.withResolvers<undefined>();
       const timer = setTimeout(late.resolve, EXPORT_MS, undefined);

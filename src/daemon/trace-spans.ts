@@ -7,9 +7,14 @@
 import { ROOT_CONTEXT, SpanStatusCode, trace, type Span, type Tracer } from '@opentelemetry/api';
 import type { StepEvent } from '../services/index.ts';
 import type { Attempt, Ended } from '../types.ts';
-import type { SpanIds } from './trace-export.ts';
 import { isLoud } from './log.ts';
 import { beganBy, rootSpanIdOf, traceIdOf } from './trace-ids.ts';
+
+/** Decides the ids of the next span, which are random unless told. */
+export interface SpanIds {
+  /** Runs `start` so that the span that it starts has these ids. */
+  with<T>(ids: { readonly traceId: string; readonly spanId: string }, start: () => T): T;
+}
 
 /** What spans are made from. */
 export interface Spans {

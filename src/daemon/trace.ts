@@ -1,12 +1,9 @@
 import type { StepObserver } from '../services/index.ts';
 import type { Ended } from '../types.ts';
+import type { Trace } from './trace-export.ts';
 import type { Spans } from './trace-spans.ts';
 
-/** Makes spans and sends them. Only `close` waits, and nothing throws. */
-export interface Trace extends Spans {
-  /** Sends what is left, for 2 seconds at most; never rejects. */
-  readonly close: () => Promise<void>;
-}
+export type { Trace };
 
 /** What {@link openTrace} needs. */
 export interface TraceOptions {
@@ -45,9 +42,7 @@ export async function openTrace(options: TraceOptions): Promise<Trace | null> {
   if (url === null) return null;
   try {
     const { openExport } = await import('./trace-export.ts');
-    const { createSpans } = await import('./trace-spans.ts');
-    const { tracer, ids, close } = openExport({ ...options, url });
-    return { ...createSpans(tracer, ids), close };
+    return openExport({ ...options, url });
   } catch (error) {
     options.onFault(`no traces: ${error instanceof Error ? error.message : String(error)}`);
     return null;
