@@ -193,6 +193,8 @@ async function bundled(entry: string, banner: string, plugins: Plugin[]): Promis
       platform: 'node',
       target: 'node26',
       format: 'cjs',
+      // Packed code is compiled without a loader: `import('http')` of a library becomes a `require`.
+      supported: { 'dynamic-import': false },
       write: false,
       keepNames: true,
       minifySyntax: true,
