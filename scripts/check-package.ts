@@ -49,10 +49,12 @@ services({});
 /** Compiles a program that uses the package, as its author would. */
 async function compileAgainst(folder: string): Promise<void> {
   await writeFile(join(folder, 'use.ts'), TYPED);
+  const guide = await readFile(join(ROOT, 'docs', 'library.md'), 'utf8');
+  await writeFile(join(folder, 'guide.ts'), /```ts\n(.*?)```/s.exec(guide)?.[1] ?? '');
   const tsc = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const options =
     '--noEmit --strict --module nodenext --target es2024 --lib es2025,esnext.disposable --types node --skipLibCheck';
-  await run(process.execPath, [tsc, ...options.split(' '), 'use.ts'], { cwd: folder });
+  await run(process.execPath, [tsc, ...options.split(' '), 'use.ts', 'guide.ts'], { cwd: folder });
 }
 
 async function main(): Promise<void> {

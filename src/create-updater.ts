@@ -26,7 +26,7 @@ export type UpdaterLogger = TeedLogger;
 /** The names of the events. */
 export type UpdaterEventKind = ControlEvent['kind'];
 
-/** An event of one kind; `id` counts up from 1, `at` is ISO 8601. */
+/** An event of one kind; `id` grows from each to the next, `at` is ISO 8601. */
 export type UpdaterEvent<Kind extends UpdaterEventKind = UpdaterEventKind> = Extract<
   ControlEvent,
   { readonly kind: Kind }
