@@ -85,6 +85,17 @@ describe('a line', () => {
     ).toEqual([]);
   });
 
+  it('holds no secret of the configuration, in whatever field', async () => {
+    const written: string[] = [];
+    const config = await defaultConfig({ HTTPS_PROXY: 'http://u:proxy-pass@proxy:1' });
+    createLogger(config, { write: (line) => written.push(line) }).info(
+      { url: 'x proxy-pass y', deep: { list: ['proxy-pass'] }, err: new Error('proxy-pass') },
+      'refused by proxy-pass',
+    );
+    expect(written.join('')).toContain('***');
+    expect(written.join('')).not.toContain('proxy-pass');
+  });
+
   it('hides fields that are secrets by their name, two levels deep', async () => {
     const [line = ''] = await lines((logger) => {
       logger.info({ token: 't', request: { headers: { a: 'b' }, authorization: 'x' }, env: { A: 'b' } }, 'x');

@@ -196,7 +196,8 @@ describe('a collector that is no good', () => {
       faults.push(message),
     );
     pass(trace, 'check', 'checking');
-    trace.ended(ended({ attempt: mine }));
+    // More than one request takes.
+    for (let i = 0; i < 600; i += 1) trace.ended(ended({ attempt: attempt({ id: `a-${String(i)}` }) }));
     await trace.close();
     expect(faults).toEqual([expect.stringContaining('traces could not be sent')]);
   });
