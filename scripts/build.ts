@@ -162,13 +162,19 @@ const PACKED: Readonly<Record<string, string>> = {
   'src/sidecar/serve.ts': 'runServe',
 };
 
-/** Puts the roles into the program packed, so that a call reads no more of it than its role. */
-function packing(bundle: (entry: string) => Promise<string>): Plugin {
+/** What a role packs again, since few want it: OpenTelemetry is a tenth of the program. */
+const PACKED_IN_ROLES: Readonly<Record<string, string>> = { 'src/daemon/trace-export.ts': 'openExport' };
+
+/** Puts modules into the program packed, so that a call reads no more of it than it needs. */
+function packing(
+  modules: Readonly<Record<string, string>>,
+  bundle: (entry: string) => Promise<string>,
+): Plugin {
   return {
     name: 'packing',
     setup(builder) {
       builder.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        const exported = PACKED[relative(ROOT, path).split(sep).join('/')];
+        const exported = modules[relative(ROOT, path).split(sep).join('/')];
         return exported === undefined
           ? null
           : { contents: packModule(await bundle(path), exported), loader: 'js' };
@@ -187,6 +193,8 @@ async function bundled(entry: string, banner: string, plugins: Plugin[]): Promis
       platform: 'node',
       target: 'node26',
       format: 'cjs',
+      // Packed code is compiled without a loader: `import('http')` of a library becomes a `require`.
+      supported: { 'dynamic-import': false },
       write: false,
       keepNames: true,
       minifySyntax: true,
@@ -224,8 +232,9 @@ export async function build(options: BuildOptions): Promise<Built> {
   for (const [suffix, file] of Object.entries(options.replace ?? {}))
     contents.set(suffix, { text: await readFile(file, 'utf8'), folder: dirname(file) });
   const replacements = new Replacements(contents);
+  const alone = (entry: string): Promise<string> => bundled(entry, '', [replacements.plugin]);
   const text = await bundled(options.entry ?? 'src/main.ts', HEAD, [
-    packing((role) => bundled(role, '', [replacements.plugin])),
+    packing(PACKED, (role) => bundled(role, '', [packing(PACKED_IN_ROLES, alone), replacements.plugin])),
     replacements.plugin,
   ]);
   replacements.requireAllUsed();

@@ -13,6 +13,7 @@ import type { ControlApi } from './control/api.ts';
 import { startControlServer, type ControlServer } from './control/server.ts';
 import { baselineOf, openSupervisor } from './daemon/adapters.ts';
 import { createDaemonLog } from './daemon/log.ts';
+import { openTrace, traced } from './daemon/trace.ts';
 import { openUpdater, whyDisabled, type UpdaterOptions } from './updater.ts';
 
 /** What {@link startDaemon} needs. */
@@ -90,21 +91,29 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config } = options;
   if (config.runtime.kind === 'k8s' && !existsSync(statePaths(config.stateDir).stateDb))
     return superviseOnly(options);
-  const updater = await openUpdater(options);
-  let control: ControlServer;
-  try {
-    control = await openControl(options, updater.api);
-  } catch (error) {
-    // Frees the lock of the state directory.
-    await updater.stop();
-    throw error;
-  }
+  const trace = await openTrace({
+    env: process.env,
+    version: embedded.version,
+    onFault: (message) => {
+      logger.warn(message);
+    },
+  });
+  const updater = await openUpdater({ processMetrics: true, ...options, ...traced(trace, options) });
+  const control = await startControlServer({
+    api: updater.api,
+    socket: config.control.socket,
+    version: embedded.version,
+    onFault: (error) => {
+      logger.error({ err: error }, 'a request to the control API failed by a bug');
+    },
+  });
   updater.start();
   return {
     api: updater.api,
     stop: async () => {
       await control.close();
       await updater.stop();
+      await trace?.close();
     },
   };
 }

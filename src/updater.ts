@@ -2,7 +2,6 @@
  * The updater: adapters, services, the machine and what may be asked of it, put together. The daemon puts a control API and the
  * service manager around it; a program that embeds it may do without both.
  */
-import type { Logger } from 'pino';
 import { createActor, type InspectionEvent } from 'xstate';
 import type { Config } from './config/index.ts';
 import type { ConfigEntry, ControlApi } from './control/api.ts';
@@ -13,27 +12,34 @@ import { createEventHub } from './daemon/events.ts';
 import { examine } from './daemon/doctor.ts';
 import { createHealthLook } from './daemon/health-look.ts';
 import { createDaemonLog } from './daemon/log.ts';
-import { teeLog } from './daemon/log-tee.ts';
+import { createMetrics, type MetricsText } from './daemon/metrics.ts';
+import { createScrub, secretsOf } from './daemon/log-secrets.ts';
+import { teeLog, type TeedLogger } from './daemon/log-tee.ts';
 import { buildStatus, workloadView } from './daemon/status.ts';
 import { systemClock } from './adapters/clock.ts';
 import { updateMachine } from './machines/update.machine.ts';
 import { services, type StepObserver } from './services/index.ts';
-import type { Ports } from './services/ports.ts';
+import type { Ports, Progress } from './services/ports.ts';
 import type { Settings } from './services/settings.ts';
-import type { StateName } from './types.ts';
+import type { Ended, StateName } from './types.ts';
 
 /** After a stop the kernel frees the port at once, unless somebody else holds it. */
 const ADDRESS_FREE_MS = 3_000;
 
 /** What {@link openUpdater} needs. */
 export interface UpdaterOptions extends AdapterOptions {
-  readonly logger: Logger;
+  /** Where the lines of the log go: pino, or anything with the same methods. */
+  readonly logger: TeedLogger;
   /** Where each key of the configuration came from; none is told unless given. */
   readonly settings?: readonly ConfigEntry[] | undefined;
   /** Called when the machine ended by a fault of the program. */
   readonly onFatal: (error: unknown) => void;
   /** Hears of every step, for metrics and traces; called before the step does anything, once its intent is durable. */
   readonly observe?: StepObserver;
+  /** Hears of every attempt that ended, with the step that decided it behind it; for traces. */
+  readonly onEnded?: (ended: Ended) => void;
+  /** Whether the metrics tell of this process too (memory, CPU, event loop); not unless told. */
+  readonly processMetrics?: boolean;
   /** Hears of every event and transition of the update machine, as XState tells of them; for tests and tools. */
   readonly inspect?: (event: InspectionEvent) => void;
   /** What is put around the adapters, or in their place; they are as they are unless told. */
@@ -44,6 +50,8 @@ export interface UpdaterOptions extends AdapterOptions {
 export interface Updater {
   /** What may be asked of it. */
   readonly api: ControlApi;
+  /** Its metrics, for Prometheus; never rejects. */
+  metrics(): Promise<MetricsText>;
   /** Recovers what was interrupted, starts the workload, and goes on from there. */
   start(): void;
   /** Stops it in good order: the update first, then the workload; then everything is closed. */
@@ -86,33 +94,53 @@ function settingsOf({ update, probe }: Config, disabled: string | null): Setting
  */
 export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
   const { config, embedded, adapt = (ports: Ports) => ports } = options;
+  const { clock = systemClock } = options.adapters ?? {};
   const disabled = whyDisabled(config);
   const feedUrl = feedUrlOf(options);
-  const hub = createEventHub(systemClock);
+  const hub = createEventHub(clock);
   const logger = teeLog(
     options.logger,
-    () => systemClock.now(),
+    () => clock.now(),
     (line) => {
       hub.publish({ kind: 'log', line });
     },
+    createScrub(secretsOf(config)),
   );
   const log = createDaemonLog(logger);
+  // The metrics need the adapters, which report already while they are opened.
+  const heardBy: ((progress: Progress) => void)[] = [log.progress];
   const board = createBoard({
-    clock: systemClock,
-    onProgress: log.progress,
+    clock,
+    onProgress: (progress) => {
+      for (const hear of heardBy) hear(progress);
+    },
     publish: (event) => {
       hub.publish(event);
     },
   });
   const opened = await openAdapters(options, board.reporter);
-  const { supervisor } = opened;
+  const { workload } = opened.ports;
   const ports = adapt(opened.ports);
-  supervisor.subscribe((status) => {
+  const lookAtHealth = createHealthLook(ports.probe, clock);
+  const metrics = createMetrics({
+    ports,
+    config,
+    embedded,
+    disabled,
+    board,
+    lookAtHealth,
+    paused: () => actor.getSnapshot().context.paused !== null,
+    process: options.processMetrics === true,
+  });
+  heardBy.push(metrics.progress);
+  workload.subscribe?.((status) => {
     log.workload(status);
+    metrics.workload(status);
     hub.publish({ kind: 'workload', workload: workloadView(status) });
   });
   const observe: StepObserver = (event) => {
     log.step(event);
+    metrics.step(event);
     options.observe?.(event);
   };
   const { actors, settled } = services(ports, settingsOf(config, disabled), observe);
@@ -122,19 +150,23 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
   let endedId: string | null = null;
   actor.subscribe({
     next: ({ value, context }) => {
-      if (value !== state) board.entered(value, context);
+      if (value !== state) {
+        board.entered(value, context);
+        metrics.entered(value);
+      }
       state = value;
       const key = context.ended === null ? null : `${context.ended.attempt.id} ${context.ended.outcome}`;
       if (context.ended !== null && key !== endedId) {
         board.ended(context.ended);
         log.ended(context.ended);
+        metrics.ended(context.ended);
+        options.onEnded?.(context.ended);
       }
       endedId = key;
     },
     error: options.onFatal,
   });
 
-  const lookAtHealth = createHealthLook(ports.probe, systemClock);
   const api = createCommands({
     ports,
     actor,
@@ -160,7 +192,17 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
     },
   });
   return {
-    api,
+    api: {
+      ...api,
+      clearQuarantine: async (wanted) => {
+        try {
+          return await api.clearQuarantine(wanted);
+        } finally {
+          metrics.changed();
+        }
+      },
+    },
+    metrics: metrics.scrape,
     start: () => {
       actor.start();
     },
@@ -169,7 +211,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
       actor.stop();
       await settled();
       if (probing) await ports.journal.suspend();
-      await supervisor.stop(new AbortController().signal);
+      await workload.stop(new AbortController().signal);
       await opened.close();
     },
   };

@@ -2,6 +2,12 @@
 export { CHANNELS, UpdateChannel } from './channel.ts';
 export type { Config } from './config.ts';
 export { hostPlatform } from './host-platform.ts';
-export { DEFAULT_CONFIG_PATH, loadConfig, type ConfigSource, type LoadedConfig } from './load.ts';
+export {
+  DEFAULT_CONFIG_PATH,
+  loadConfig,
+  resolveConfig,
+  type ConfigSource,
+  type LoadedConfig,
+} from './load.ts';
 export { detectRuntime, type Runtime, type RuntimeFacts, type RuntimeKind } from './runtime.ts';
-export { feedUrlSchema, LOG_LEVELS } from './schema.ts';
+export { feedUrlSchema, LOG_LEVELS, type ConfigFile } from './schema.ts';

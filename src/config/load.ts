@@ -113,8 +113,32 @@ function* doubts(config: Config): Generator<string> {
  * const { config, warnings } = await loadConfig({ path: '/etc/coresdk/sidecar.yaml', explicit: true });
  */
 export async function loadConfig(source: ConfigSource = {}): Promise<LoadedConfig> {
-  const { path = DEFAULT_CONFIG_PATH, explicit = source.path !== undefined, env = process.env } = source;
-  const document = await readDocument(path, explicit);
+  const { path = DEFAULT_CONFIG_PATH, explicit = source.path !== undefined } = source;
+  return interpret(await readDocument(path, explicit), 'file ', source);
+}
+
+/**
+ * The same for a program that has its settings at hand: `settings` stand where the file would, with the keys of the file, and the
+ * environment wins over them.
+ *
+ * @param settings - what the file would hold, times in seconds
+ * @param source - `env: {}` for settings that no environment changes
+ * @throws UpdateError `CONFIG_INVALID` where keys or values are not allowed, with one line a problem
+ * @example
+ * const { config } = resolveConfig({ update: { channel: 'edge' }, state_dir: '/var/lib/example' }, { env: {} });
+ */
+export function resolveConfig(
+  settings: ConfigFile,
+  source: Pick<ConfigSource, 'env' | 'exists'> = {},
+): LoadedConfig {
+  return interpret({ value: settings, where: () => 'settings' }, '', source);
+}
+
+function interpret(
+  document: ConfigDocument,
+  originPrefix: string,
+  { env = process.env, exists }: Pick<ConfigSource, 'env' | 'exists'>,
+): LoadedConfig {
   const parsed = fileSchema.safeParse(document.value);
   const overrides = readEnvironment(env);
   const problems = parsed.success
@@ -123,7 +147,7 @@ export async function loadConfig(source: ConfigSource = {}): Promise<LoadedConfi
   problems.push(...overrides.problems);
   let runtime: Runtime | null = null;
   try {
-    runtime = detectRuntime({ env, exists: source.exists });
+    runtime = detectRuntime({ env, exists });
   } catch (error) {
     problems.push(UpdateError.from(error).message);
   }
@@ -131,7 +155,7 @@ export async function loadConfig(source: ConfigSource = {}): Promise<LoadedConfi
     throw new UpdateError('CONFIG_INVALID', problems.join('\n'));
 
   const origins = new Map([...KEYS.keys(), DISABLED_KEY, TENANT_KEY].map((key) => [key, 'default']));
-  for (const key of keysIn(parsed.data)) origins.set(key, `file ${document.where(key.split('.'))}`);
+  for (const key of keysIn(parsed.data)) origins.set(key, `${originPrefix}${document.where(key.split('.'))}`);
   for (const [key, { name }] of overrides.values) origins.set(key, `env ${name}`);
   for (const name of [DISABLED_KEY, TENANT_KEY])
     if ((env[name] ?? '') !== '') origins.set(name, `env ${name}`);

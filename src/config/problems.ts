@@ -13,7 +13,7 @@ export interface Problem {
 }
 
 /** Keys whose values may hold a secret: only the kind of value is shown. */
-const SECRET = 'workload.env';
+const SECRET = ['workload.env', 'probe.headers'];
 const LONGEST = 80;
 
 /** `['workload', 'command', 1]` as `workload.command[1]`. */
@@ -24,9 +24,9 @@ export function keyName(path: Path): string {
   }, '');
 }
 
-/** What stands between `//` and `@`, and after `?`, never leaves this program. */
+/** What stands before `@` (a user and a password, with or without a scheme), and after `?`, never leaves this program. */
 const withoutSecrets = (value: string): string =>
-  value.replace(/\/\/.*@/s, '//***@').replace(/(:\/\/[^?]*)\?.*$/s, '$1?***');
+  value.replace(/^((?:[^@]*?\/\/)?).*@/s, '$1***@').replace(/(:\/\/[^?]*)\?.*$/s, '$1?***');
 
 /**
  * A value as messages show it: short, on one line, without secrets.
@@ -38,7 +38,7 @@ export function shown(value: unknown, key: string): string {
   if (value === null || value === undefined) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'a map';
-  if (key.startsWith(SECRET)) return `a ${typeof value}`;
+  if (SECRET.some((name) => key.startsWith(name))) return `a ${typeof value}`;
   const text = JSON.stringify(typeof value === 'string' ? withoutSecrets(value) : value);
   return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)}…`;
 }

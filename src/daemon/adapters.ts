@@ -16,13 +16,12 @@ import { openPauses } from '../adapters/pauses.ts';
 import { createProbe } from '../adapters/probe.ts';
 import { createProcesses } from '../adapters/processes.ts';
 import { openQuarantine } from '../adapters/quarantine.ts';
-import { openStateDir, wasUsed } from '../adapters/state-dir.ts';
+import { openStateDir, statePaths, wasUsed } from '../adapters/state-dir.ts';
 import { openTlsFiles } from '../adapters/tls-files.ts';
 import { openVersionStore } from '../adapters/version-store.ts';
 import type { Config } from '../config/index.ts';
 import { windowAt } from '../config/windows.ts';
 import type { Embedded } from '../embedded.ts';
-import type { ErrorRecord } from '../errors.ts';
 import { UNKNOWN_VERSION } from '../services/image.ts';
 import type { Ports, Reporter } from '../services/ports.ts';
 import { createSupervisor, type Supervisor } from '../supervisor.ts';
@@ -36,14 +35,13 @@ export interface AdapterOptions {
   readonly program: string;
   /** The disk that the adapters write to; the real one unless told. */
   readonly disk?: Disk;
+  /** Adapters in place of the real ones, which are not even opened then. What is reported is always heard by the updater itself. */
+  readonly adapters?: Partial<Omit<Ports, 'reporter'>>;
 }
 
 /** The adapters, open. */
 export interface OpenAdapters {
   readonly ports: Ports;
-  readonly supervisor: Supervisor;
-  /** What the journal lost, when it was damaged; reported already. */
-  readonly damage: ErrorRecord | null;
   /** Closes the feed and the journal, which frees the one-daemon lock. */
   close(): Promise<void>;
 }
@@ -94,57 +92,100 @@ export function feedUrlOf({ config, embedded }: Pick<AdapterOptions, 'config' | 
   return config.update.feedUrl ?? embedded.feedUrl;
 }
 
+/** The ports that keep something in the state directory. */
+const KEPT_ON_DISK = [
+  'journal',
+  'heads',
+  'downloads',
+  'store',
+  'quarantine',
+  'approvals',
+  'pauses',
+  'workload',
+  'host',
+] as const satisfies readonly (keyof Ports)[];
+
 /**
- * Opens everything that the services need: takes the lock of the state directory, and starts nothing.
+ * Opens everything that the services need and that `options.adapters` does not give: takes the lock of the state directory, and
+ * starts nothing. A state directory is made only where something is kept in it.
  *
- * @param reporter - hears of what the services report
+ * @param reporter - hears of what the services report, unless `options.adapters` names another
  * @throws UpdateError `STATE_DIR_UNUSABLE`, `ALREADY_RUNNING`, `CONFIG_INVALID`, `TRUST_SET_INVALID`
  */
 export async function openAdapters(options: AdapterOptions, reporter: Reporter): Promise<OpenAdapters> {
-  const { config, embedded, disk = nodeDisk } = options;
-  const facts = describeHost(embedded);
+  const closers: (() => void | Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const end of closers.splice(0)) await end();
+  };
+  try {
+    return { ports: await openPorts(options, reporter, closers), close };
+  } catch (error) {
+    // Whoever embeds the updater may try again in the same process: no lock and no socket may stay behind.
+    await close();
+    throw error;
+  }
+}
+
+async function openPorts(
+  options: AdapterOptions,
+  reporter: Reporter,
+  closers: (() => void | Promise<void>)[],
+): Promise<Ports> {
+  const { config, embedded, adapters: own = {}, disk = nodeDisk } = options;
+  const { clock = systemClock } = own;
+  // A bad key is told before anything is written.
+  if (own.host === undefined) describeHost(embedded);
   const feedUrl = feedUrlOf(options);
-  const feed = feedUrl === null ? null : await openFeed(feedUrl, config);
-  const probe = await createProbe(config.probe);
-  const paths = await openStateDir(config.stateDir, disk);
-  const expected = await wasUsed(paths, disk);
-  const { journal, damage } = openJournal({ path: paths.stateDb, clock: systemClock, expected });
+  let { feed } = own;
+  if (feed === undefined) {
+    const opened = feedUrl === null ? null : await openFeed(feedUrl, config);
+    if (opened !== null) closers.push(() => opened.close());
+    feed = opened;
+  }
+  const probe = own.probe ?? (await createProbe(config.probe));
+  const onDisk = KEPT_ON_DISK.some((name) => own[name] === undefined);
+  const paths = onDisk ? await openStateDir(config.stateDir, disk) : statePaths(config.stateDir);
+  let { journal } = own;
+  if (journal === undefined) {
+    const expected = await wasUsed(paths, disk);
+    const opened = openJournal({ path: paths.stateDb, clock, expected });
+    ({ journal } = opened);
+    if (opened.damage !== null) reporter.report({ kind: 'warning', error: opened.damage });
+  }
+  closers.push(() => {
+    journal.end();
+  });
   // Only now: the lock says that nobody else is writing.
-  await removeLeftovers(disk, paths.root);
-  if (damage !== null) reporter.report({ kind: 'warning', error: damage });
-  const supervisor = openSupervisor(options, paths.workloadRecord);
-  const approvals = openApprovals(disk, paths.approvals);
+  if (onDisk) await removeLeftovers(disk, paths.root);
+  const approvals = own.approvals ?? openApprovals(disk, paths.approvals);
   const { windows, approval } = config.update;
   return {
-    supervisor,
-    damage,
-    ports: {
-      clock: systemClock,
-      ids: createIds(systemClock),
-      feed,
-      heads: await openHeadStore(disk, paths.heads),
-      downloads: openDownloads(disk, paths.downloads),
-      store: openVersionStore({ disk, paths, baseline: baselineOf(options) }),
-      quarantine: await openQuarantine(disk, paths.quarantine),
-      journal,
-      workload: supervisor,
-      probe,
-      gate: createGate({
+    clock,
+    ids: own.ids ?? createIds(clock),
+    feed,
+    heads: own.heads ?? (await openHeadStore(disk, paths.heads)),
+    downloads: own.downloads ?? openDownloads(disk, paths.downloads),
+    store: own.store ?? openVersionStore({ disk, paths, baseline: baselineOf(options) }),
+    quarantine: own.quarantine ?? (await openQuarantine(disk, paths.quarantine)),
+    journal,
+    workload: own.workload ?? openSupervisor(options, paths.workloadRecord),
+    probe,
+    gate:
+      own.gate ??
+      createGate({
         windowAt: windows.length === 0 ? null : (now) => windowAt(windows, now),
         approval,
         approvals,
-        clock: systemClock,
+        clock,
         reporter,
       }),
-      approvals,
-      pauses: openPauses(disk, paths.paused),
-      hooks: createHooks(config.hooks),
-      reporter,
-      host: { ...facts, machineId: await readMachineId(disk, paths.machineId) },
-    },
-    close: async () => {
-      await feed?.close();
-      journal.end();
+    approvals,
+    pauses: own.pauses ?? openPauses(disk, paths.paused),
+    hooks: own.hooks ?? createHooks(config.hooks),
+    reporter,
+    host: own.host ?? {
+      ...describeHost(embedded),
+      machineId: await readMachineId(disk, paths.machineId),
     },
   };
 }

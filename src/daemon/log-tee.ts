@@ -1,9 +1,13 @@
 import type { Logger } from 'pino';
 import { ERROR_CODES, type ErrorCode } from '../error-codes.ts';
 import type { LogView } from '../control/api.ts';
+import type { Scrub } from './log-secrets.ts';
 
 /** The part of a logger that the daemon's own lines go through. */
 export type LineLogger = Pick<Logger, 'debug' | 'info' | 'warn' | 'error' | 'fatal'>;
+
+/** A logger whose lines can be told on. */
+export type TeedLogger = LineLogger & Pick<Logger, 'isLevelEnabled'>;
 
 const LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'] as const;
 
@@ -17,8 +21,14 @@ const isCode = (value: unknown): value is ErrorCode =>
  * @param logger - where the lines go
  * @param now - ms since 1970
  * @param onLine - hears of each line that the logger's level lets through
+ * @param scrub - takes secrets out of its message
  */
-export function teeLog(logger: Logger, now: () => number, onLine: (line: LogView) => void): LineLogger {
+export function teeLog(
+  logger: TeedLogger,
+  now: () => number,
+  onLine: (line: LogView) => void,
+  scrub: Scrub = (text) => text,
+): LineLogger {
   const at =
     (level: LogView['level']) =>
     (first: unknown, text?: string, ...rest: unknown[]): void => {
@@ -30,7 +40,7 @@ export function teeLog(logger: Logger, now: () => number, onLine: (line: LogView
       onLine({
         at: new Date(now()).toISOString(),
         level,
-        message: typeof first === 'string' ? first : (text ?? ''),
+        message: scrub(typeof first === 'string' ? first : (text ?? '')),
         attempt: typeof attempt === 'string' ? attempt : null,
         code: isCode(code) ? code : null,
       });

@@ -1,6 +1,6 @@
 import type { Progress, WorkloadStatus } from '../services/ports.ts';
 import type { StepEvent } from '../services/index.ts';
-import type { Ended } from '../types.ts';
+import type { Ended, OutcomeKind, Trigger } from '../types.ts';
 import { wentBackAsAsked } from './board.ts';
 import type { LineLogger } from './log-tee.ts';
 
@@ -13,7 +13,12 @@ export interface DaemonLog {
 }
 
 /** Outcomes that somebody should read about. */
-const LOUD = new Set(['rolledBack', 'failed', 'refused', 'error', 'interrupted']);
+const LOUD: ReadonlySet<OutcomeKind> = new Set(['rolledBack', 'failed', 'refused', 'error', 'interrupted']);
+
+/** Whether somebody should read about the end of an attempt: not where it went back as an operator asked. */
+export function isLoud(trigger: Trigger, outcome: OutcomeKind): boolean {
+  return LOUD.has(outcome) && !wentBackAsAsked(trigger, outcome);
+}
 
 /** Writes events of the daemon as structured log lines: attempt, state, code. */
 export function createDaemonLog(logger: LineLogger): DaemonLog {
@@ -60,8 +65,7 @@ export function createDaemonLog(logger: LineLogger): DaemonLog {
         from: from?.version,
         to: to?.version,
       };
-      if (LOUD.has(outcome) && !wentBackAsAsked(attempt.trigger, outcome))
-        logger.error(about, `attempt ended: ${outcome}: ${reason}`);
+      if (isLoud(attempt.trigger, outcome)) logger.error(about, `attempt ended: ${outcome}: ${reason}`);
       else logger.info(about, `attempt ended: ${outcome}: ${reason}`);
     },
     workload: ({ state, ref, pid, lastExit, restarts }) => {

@@ -1,8 +1,8 @@
-import { pino } from 'pino';
 import { complain } from '../complain.ts';
 import { loadConfig } from '../config/index.ts';
 import { startDaemon } from '../daemon.ts';
 import { embedded } from '../embedded.ts';
+import { createLogger } from './log-output.ts';
 
 /** What the role of the daemon needs from the command line. */
 export interface RunOptions {
@@ -37,7 +37,7 @@ async function run({ configPath, program }: RunOptions): Promise<number> {
   // First of all: a signal during the start must not leave a workload behind.
   const stop = asked();
   const { config, warnings } = await loadConfig({ path: configPath });
-  const logger = pino({ level: config.log.level, base: null });
+  const logger = createLogger(config);
   for (const warning of warnings) logger.warn(warning);
 
   const fatal = Promise.withResolvers<never>();

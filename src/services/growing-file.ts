@@ -104,7 +104,7 @@ export async function openGrowing(
     if (received > total) await restart(null);
     else if (received > 0) {
       hash = await hashOf(ports, name, signal);
-      report();
+      reporter.report({ kind: 'download', received, total, resumed: true });
     }
   } catch (error) {
     await file.close();

@@ -41,7 +41,7 @@ describe('download from a feed', () => {
     rig.downloads.files.set(NAME, BYTES.subarray(0, 10));
     await fetchTo(rig);
     const seen = rig.reporter.of('download');
-    expect(seen[0]).toEqual({ kind: 'download', received: 10, total: BYTES.length });
+    expect(seen[0]).toEqual({ kind: 'download', received: 10, total: BYTES.length, resumed: true });
     expect(seen.at(-1)).toEqual({ kind: 'download', received: BYTES.length, total: BYTES.length });
   });
 

@@ -21,7 +21,13 @@ export interface Waiting {
 
 /** What services tell whoever watches, while they work. Never fails, never waits. */
 export type Progress =
-  | { readonly kind: 'download'; readonly received: number; readonly total: number }
+  /** `resumed`: so much was there already, from an earlier try. */
+  | {
+      readonly kind: 'download';
+      readonly received: number;
+      readonly total: number;
+      readonly resumed?: true;
+    }
   /** A request failed and is made again after `waitMs`; the `failures`th in a row of at most `retries`. */
   | {
       readonly kind: 'retry';

@@ -54,6 +54,8 @@ export interface Workload {
   crashLoop(signal: AbortSignal): Promise<string>;
   /** Ends what an earlier daemon left running. */
   endSurvivor(): Promise<Survivor | null>;
+  /** Calls the listener after every change of the status; where it is not there, only the status tells. */
+  subscribe?(listener: (status: WorkloadStatus) => void): void;
 }
 
 /** One look at the workload's health. */
