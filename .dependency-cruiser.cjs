@@ -57,7 +57,7 @@ module.exports = {
       core: ['buffer', 'crypto', 'events', 'path', 'stream', 'stream/promises', 'util', 'zlib'],
     }),
     ...only('config', [TYPES, ERRORS], {
-      core: ['fs', 'fs/promises', 'path', 'os'],
+      core: ['crypto', 'fs', 'fs/promises', 'path', 'os'],
       libraries: ['yaml', 'zod'],
     }),
     ...only('control', [TYPES, ERRORS, PORTS], { core: true, libraries: true }),

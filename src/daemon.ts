@@ -1,18 +1,10 @@
 /**
  * The daemon: an updater with a control API around it. Where there is no update logic (Kubernetes) it only supervises the workload.
  */
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { systemClock } from './adapters/clock.ts';
-import { openJournal } from './adapters/journal.ts';
-import { openStateDir, statePaths } from './adapters/state-dir.ts';
+import { superviseOnlyFolder } from './config/index.ts';
 import type { ControlApi } from './control/api.ts';
-import { startControlServer } from './control/server.ts';
-import { baselineOf, openSupervisor } from './daemon/adapters.ts';
-import { createDaemonLog } from './daemon/log.ts';
+import { startControlServer, type ControlServer } from './control/server.ts';
+import { superviseOnly } from './daemon/supervise-only.ts';
 import { openUpdater, whyDisabled, type UpdaterOptions } from './updater.ts';
 
 /** What {@link startDaemon} needs. */
@@ -20,40 +12,10 @@ export type DaemonOptions = UpdaterOptions;
 
 /** A running daemon. */
 export interface Daemon {
-  /** null where there is no update logic (Kubernetes without a state directory). */
-  readonly api: ControlApi | null;
+  /** Where there is no update logic (Kubernetes), it says why and refuses whatever would update. */
+  readonly api: ControlApi;
   /** Stops it in good order: the control API first, then the update, then the workload. */
   stop(): Promise<void>;
-}
-
-/**
- * Where the record of the workload lies when there is no state directory: the same place at each start, so that a workload which a
- * killed daemon left is found. It is checked and locked like a state directory.
- */
-function recordFolder({ config }: DaemonOptions): string {
-  const key = createHash('sha256').update(config.stateDir).digest('hex').slice(0, 16);
-  return join(tmpdir(), `coresdk-${String(process.geteuid?.() ?? 0)}-${key}`);
-}
-
-/** Kubernetes without a state directory: the workload is supervised, and nothing else happens. */
-async function superviseOnly(options: DaemonOptions): Promise<Daemon> {
-  const paths = await openStateDir(recordFolder(options), options.disk);
-  const { journal: lock } = openJournal({ path: paths.stateDb, clock: systemClock });
-  const supervisor = openSupervisor(options, paths.workloadRecord);
-  supervisor.subscribe(createDaemonLog(options.logger).workload);
-  const { version, entry } = baselineOf(options);
-  const { signal } = new AbortController();
-  options.logger.info(`no update logic: ${whyDisabled(options.config) ?? ''}`);
-  await supervisor.endSurvivor();
-  await supervisor.start({ ref: { origin: 'baseline', version }, entry }, signal);
-  return {
-    api: null,
-    stop: async () => {
-      await supervisor.stop(signal);
-      await rm(paths.root, { recursive: true });
-      lock.end();
-    },
-  };
 }
 
 /**
@@ -67,17 +29,20 @@ async function superviseOnly(options: DaemonOptions): Promise<Daemon> {
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const { config, embedded, logger } = options;
-  if (config.runtime.kind === 'k8s' && !existsSync(statePaths(config.stateDir).stateDb))
-    return superviseOnly(options);
+  const serve = (api: ControlApi): Promise<ControlServer> =>
+    startControlServer({
+      api,
+      socket: config.control.socket,
+      version: embedded.version,
+      onFault: (error) => {
+        logger.error({ err: error }, 'a request to the control API failed by a bug');
+      },
+    });
+  const folder = superviseOnlyFolder(config);
+  const disabled = whyDisabled(config);
+  if (folder !== null && disabled !== null) return superviseOnly({ ...options, folder, disabled, serve });
   const updater = await openUpdater(options);
-  const control = await startControlServer({
-    api: updater.api,
-    socket: config.control.socket,
-    version: embedded.version,
-    onFault: (error) => {
-      logger.error({ err: error }, 'a request to the control API failed by a bug');
-    },
-  });
+  const control = await serve(updater.api);
   updater.start();
   return {
     api: updater.api,

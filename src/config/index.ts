@@ -5,3 +5,4 @@ export { hostPlatform } from './host-platform.ts';
 export { DEFAULT_CONFIG_PATH, loadConfig, type ConfigSource, type LoadedConfig } from './load.ts';
 export { detectRuntime, type Runtime, type RuntimeFacts, type RuntimeKind } from './runtime.ts';
 export { feedUrlSchema, LOG_LEVELS } from './schema.ts';
+export { superviseOnlyFolder } from './supervise-only.ts';
