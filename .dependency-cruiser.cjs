@@ -79,6 +79,20 @@ module.exports = {
         libraries: true,
       },
     ),
+    ...only(
+      'doctor',
+      [
+        TYPES,
+        ERRORS,
+        BUNDLE,
+        '^src/services/',
+        '^src/adapters/',
+        '^src/config/',
+        '^src/control/api\\.ts$',
+        '^src/embedded\\.ts$',
+      ],
+      { core: true },
+    ),
     ...only('sidecar', [TYPES, ERRORS], { core: true, libraries: true }),
     ...only('statechart', [TYPES, STEPS, ERRORS, BUNDLE, '^src/machines/'], { libraries: ['xstate', 'zod'] }),
     {
