@@ -49,6 +49,6 @@ export async function runCheck({ name, look }: Check, boundMs: number): Promise<
       );
     });
   });
-  const found = look(signal).catch((error: unknown) => (signal.aborted ? late : failure(error)));
+  const found = Promise.try(look, signal).catch((error: unknown) => (signal.aborted ? late : failure(error)));
   return { name, ...(await Promise.race([found, late])) };
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { openApprovals } from '../../src/adapters/approvals.ts';
 import { nodeDisk } from '../../src/adapters/disk.ts';
 import type { Approval, Approvals } from '../../src/services/ports.ts';
+import { memoryApprovals } from '../fakes/approvals.ts';
 import { fullDisk, watchedDisk } from '../fakes/faulty-disk.ts';
 import { anApproval, approvalsContract } from './contracts/approvals.contract.ts';
 import { inFolder, never } from './state-fixture.ts';
@@ -17,6 +18,11 @@ approvalsContract('in a file', (test) =>
     ),
   ),
 );
+
+approvalsContract('in memory', (test) => {
+  const approvals = memoryApprovals();
+  return test(approvals, () => Promise.resolve(approvals));
+});
 
 const digest = 'a'.repeat(64);
 

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createHooks, type HookSettings } from '../../src/adapters/hooks.ts';
 import { UpdateError } from '../../src/errors.ts';
-import type { HookFacts } from '../../src/services/ports.ts';
+import type { HookFacts, HookName } from '../../src/services/ports.ts';
+import { recordingHooks } from '../fakes/hooks.ts';
 import { hookFacts, hooksContract, type HookBehaviour } from './contracts/hooks.contract.ts';
 import { inFolder, never } from './state-fixture.ts';
 
@@ -48,6 +49,21 @@ hooksContract('programs', (does, test) =>
     await test(hooksOf([program], 'hangs' in does ? { timeoutMs: 300 } : {}));
   }),
 );
+
+hooksContract('in memory', (does, test) => {
+  const hooks = recordingHooks();
+  const fault = (hook: HookName): UpdateError | null => {
+    if ('exits' in does && does.exits === 0) return null;
+    const defers = 'exits' in does && does.exits === 75 && hook === 'pre_swap';
+    return new UpdateError(defers ? 'HOOK_DEFERRED' : 'HOOK_FAILED', 'as told');
+  };
+  for (const hook of ['pre_swap', 'post_commit'] as const) {
+    const told = fault(hook);
+    if (told !== null) hooks.faults.set(hook, told);
+  }
+  hooks.meanwhile = () => new Promise((resolve) => setImmediate(resolve));
+  return test(hooks);
+});
 
 const facts: HookFacts = {
   ...hookFacts,

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { nodeDisk } from '../../src/adapters/disk.ts';
 import { openPauses } from '../../src/adapters/pauses.ts';
 import { fullDisk, watchedDisk } from '../fakes/faulty-disk.ts';
+import { memoryPauses } from '../fakes/pauses.ts';
 import { pausesContract } from './contracts/pauses.contract.ts';
 import { inFolder } from './state-fixture.ts';
 
@@ -14,6 +15,11 @@ pausesContract('in a file', (test) =>
     test(openPauses(nodeDisk, fileIn(folder)), () => Promise.resolve(openPauses(nodeDisk, fileIn(folder)))),
   ),
 );
+
+pausesContract('in memory', (test) => {
+  const pauses = memoryPauses();
+  return test(pauses, () => Promise.resolve(pauses));
+});
 
 const reason = { code: 'UPDATES_PAUSED', message: 'an operator paused updates' } as const;
 
