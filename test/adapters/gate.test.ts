@@ -21,7 +21,9 @@ const plan: Plan = {
 };
 
 /** Every night at 02:00 in Berlin, for an hour: 01:00 UTC in November. */
-const nightly: readonly Window[] = [{ startMinute: 120, lengthMs: HOUR, days: [], timeZone: 'Europe/Berlin' }];
+const nightly: readonly Window[] = [
+  { startMinute: 120, lengthMs: HOUR, days: [], timeZone: 'Europe/Berlin' },
+];
 const NOON = at('2026-11-23T12:00:00Z');
 
 interface Rig {
