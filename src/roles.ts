@@ -1,6 +1,8 @@
 /** The roles of the one program. Each is loaded, and in the built program unpacked, only when it is chosen. */
 import { realpathSync } from 'node:fs';
 import { complain } from './complain.ts';
+import type { DoctorReport } from './control/api.ts';
+import type { ExamineFromHereOptions } from './daemon/examine-from-here.ts';
 import { embedded } from './embedded.ts';
 import { UpdateError } from './errors.ts';
 
@@ -20,7 +22,18 @@ Exit codes: 0 stopped in good order, 1 error, 2 usage or configuration.
 
 async function runCore(args: readonly string[]): Promise<number> {
   const { runCli } = await import('./cli/run.ts');
-  return runCli(args, { env: process.env, stdout: process.stdout, stderr: process.stderr, embedded });
+  const deps = {
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    embedded,
+    // Only where no daemon answers, so only then is it loaded.
+    examine: async (options: ExamineFromHereOptions): Promise<DoctorReport> => {
+      const { examineFromHere } = await import('./daemon/examine-from-here.ts');
+      return examineFromHere(options, realpathSync(process.argv[1] ?? process.execPath));
+    },
+  };
+  return runCli(args, deps);
 }
 
 /**

@@ -9,7 +9,6 @@ import { feedUrlOf, openAdapters, type AdapterOptions } from './daemon/adapters.
 import { createBoard } from './daemon/board.ts';
 import { createCommands } from './daemon/commands.ts';
 import { createEventHub } from './daemon/events.ts';
-import { examine } from './daemon/doctor.ts';
 import { createHealthLook } from './daemon/health-look.ts';
 import { createDaemonLog } from './daemon/log.ts';
 import { createMetrics, type MetricsText } from './daemon/metrics.ts';
@@ -17,6 +16,7 @@ import { createScrub, secretsOf } from './daemon/log-secrets.ts';
 import { teeLog, type TeedLogger } from './daemon/log-tee.ts';
 import { buildStatus, workloadView } from './daemon/status.ts';
 import { systemClock } from './adapters/clock.ts';
+import { examine } from './doctor/examine.ts';
 import { updateMachine } from './machines/update.machine.ts';
 import { services, type StepObserver } from './services/index.ts';
 import type { Ports, Progress } from './services/ports.ts';
@@ -174,7 +174,19 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
     hub,
     config,
     settings: options.settings ?? [],
-    doctor: () => examine({ config, ports, embedded }),
+    doctor: () => {
+      const { paused } = actor.getSnapshot().context;
+      const waiting = board.waiting();
+      return examine({
+        config,
+        embedded,
+        ports,
+        program: options.program,
+        disabled,
+        inside: { ports, paused, waiting: waiting?.for === 'approval' ? waiting.reason : null },
+        env: process.env,
+      });
+    },
     disabled,
     status: () => {
       const { value, context } = actor.getSnapshot();

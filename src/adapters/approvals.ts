@@ -8,7 +8,7 @@ import { hasErrno, UpdateError } from '../errors.ts';
 import type { Approval, Approvals } from '../services/ports.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import type { Disk } from './disk.ts';
-import { guarded } from './disk-errors.ts';
+import { guarded, throwIfCancelled } from './disk-errors.ts';
 import { jsonBytes, JsonFileError, readJsonFile } from './json-file.ts';
 
 const FILE_CAP = 64 * 1024;
@@ -26,6 +26,8 @@ const approvalsSchema = z.array(
  */
 export function openApprovals(disk: Disk, file: string): Approvals {
   const waiting = new Map<() => void, string>();
+  /** One after the other: each adds to what the one before wrote. */
+  let written: Promise<unknown> = Promise.resolve();
 
   const read = (): Promise<readonly Approval[]> =>
     guarded('STATE_DIR_UNUSABLE', `could not read ${file}`, async () => {
@@ -39,19 +41,25 @@ export function openApprovals(disk: Disk, file: string): Approvals {
   const get = async (digest: string): Promise<Approval | null> =>
     (await read()).find((it) => it.digest === digest) ?? null;
 
+  const write = async (approval: Approval): Promise<void> => {
+    const others = await read();
+    if (others.some(({ digest }) => digest === approval.digest)) return;
+    const bytes = jsonBytes([approval, ...others].slice(0, KEPT));
+    await guarded('STATE_DIR_UNUSABLE', `could not write ${file}`, () =>
+      writeFileAtomically(disk, file, bytes, 0o600),
+    );
+  };
+
   return {
     get,
     add: async (approval) => {
-      const others = await read();
-      if (!others.some(({ digest }) => digest === approval.digest)) {
-        const bytes = jsonBytes([approval, ...others].slice(0, KEPT));
-        await guarded('STATE_DIR_UNUSABLE', `could not write ${file}`, () =>
-          writeFileAtomically(disk, file, bytes, 0o600),
-        );
-      }
+      const turn = written.then(() => write(approval));
+      written = turn.catch(() => undefined);
+      await turn;
       for (const [tell, digest] of waiting) if (digest === approval.digest) tell();
     },
     approved: async (digest, signal) => {
+      throwIfCancelled(signal);
       const heard = Promise.withResolvers<undefined>();
       const tell = (): void => {
         heard.resolve(undefined);
@@ -64,9 +72,10 @@ export function openApprovals(disk: Disk, file: string): Approvals {
       // Before the look, so that an approval between the two is not missed.
       waiting.set(tell, digest);
       signal.addEventListener('abort', abort, { once: true });
+      get(digest).then((found) => {
+        if (found !== null) tell();
+      }, heard.reject);
       try {
-        if (signal.aborted) abort();
-        else if ((await get(digest)) !== null) tell();
         await heard.promise;
       } finally {
         waiting.delete(tell);

@@ -209,7 +209,8 @@ export function createHttpFeed(base: URL, options: HttpFeedOptions): Feed {
   const whole = async (answer: Answer, maxBytes: number): Promise<HeadAnswer> => {
     const rule = { asked: 0, maxBytes, code: 'JWS_TOO_LARGE', now: clock.now() } as const;
     const bytes = await gather(accept(answer, rule).chunks);
-    return { bytes, etag: entityTag(answer.header('etag')) };
+    const date = Date.parse(answer.header('date') ?? '');
+    return { bytes, etag: entityTag(answer.header('etag')), ...(Number.isNaN(date) ? {} : { date }) };
   };
 
   return {

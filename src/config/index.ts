@@ -11,3 +11,4 @@ export {
 } from './load.ts';
 export { detectRuntime, type Runtime, type RuntimeFacts, type RuntimeKind } from './runtime.ts';
 export { feedUrlSchema, LOG_LEVELS, type ConfigFile } from './schema.ts';
+export { superviseOnlyFolder } from './supervise-only.ts';

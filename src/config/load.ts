@@ -13,6 +13,7 @@ import {
 import { problemsOf } from './problems.ts';
 import { resolve } from './resolve.ts';
 import { detectRuntime, type Runtime } from './runtime.ts';
+import { superviseOnlyFolder } from './supervise-only.ts';
 import { fileSchema, KEYS, SOCKET_PATH_MAX, type ConfigFile } from './schema.ts';
 
 /** Where the configuration is unless `--config` says otherwise. */
@@ -161,7 +162,15 @@ function interpret(
     if ((env[name] ?? '') !== '') origins.set(name, `env ${name}`);
   const file = merge(parsed.data, overrides);
   const { disabled, tenant } = overrides;
-  const config = resolve(file, { disabled, tenant, runtime, proxies: proxiesIn(env) });
+  const found = runtime;
+  const config = resolve(file, {
+    disabled,
+    tenant,
+    runtime,
+    proxies: proxiesIn(env),
+    superviseOnlyFolder: (stateDir) =>
+      superviseOnlyFolder({ stateDir, runtime: found, exists: source.exists }),
+  });
   const place = (key: string): string => (origins.get(key) ?? 'default').replace(/^(file|env) /, '');
   const wrong = [...contradictions(config, place)];
   if (wrong.length > 0) throw new UpdateError('CONFIG_INVALID', wrong.join('\n'));

@@ -10,6 +10,8 @@ export interface Ambient {
   readonly tenant: string | null;
   readonly runtime: Runtime;
   readonly proxies: Config['http']['proxies'];
+  /** Where the control socket is for a daemon that only supervises, by its state directory; null for any other. */
+  readonly superviseOnlyFolder?: ((stateDir: string) => string | null) | undefined;
 }
 
 const ms = (seconds: number): number => Math.round(seconds * 1000);
@@ -109,7 +111,7 @@ export function resolve(file: ConfigFile, ambient: Ambient): Config {
       timeoutMs: ms(hooks.timeout ?? 60),
     },
     control: {
-      socket: control.socket ?? join(stateDir, 'control.sock'),
+      socket: control.socket ?? join(ambient.superviseOnlyFolder?.(stateDir) ?? stateDir, 'control.sock'),
       group: control.group ?? null,
       http: control.http ?? null,
       tokenFile: control.token_file ?? null,

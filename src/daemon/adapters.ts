@@ -76,7 +76,10 @@ export function openSupervisor({ config, disk = nodeDisk }: AdapterOptions, reco
 }
 
 /** The feed, and the one client by which everything is asked of it. It sends nothing yet. */
-async function openFeed(url: string, { update, http }: Config): Promise<ReturnType<typeof createFeed>> {
+export async function openFeed(
+  url: string,
+  { update, http }: Pick<Config, 'update' | 'http'>,
+): Promise<ReturnType<typeof createFeed>> {
   const tls = await openTlsFiles(http);
   return createFeed(url, {
     client: url.startsWith('file:') ? undefined : createHttpClient({ proxies: http.proxies, tls }),

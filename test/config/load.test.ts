@@ -19,6 +19,19 @@ afterEach(async () => {
 
 const exists = (): boolean => false;
 
+/** What `probe` is where only its times are given. */
+const PROBE_DEFAULTS = {
+  socket: null,
+  exec: null,
+  status: [200],
+  body: null,
+  headers: {},
+  caFile: null,
+  soakMs: 0,
+  failureThreshold: 3,
+  flapThreshold: 3,
+};
+
 async function load(yaml: string | Uint8Array, env: Record<string, string> = {}): Promise<LoadedConfig> {
   await writeFile(path, yaml, { mode: 0o644 });
   return loadConfig({ path, explicit: true, env, exists });
@@ -59,6 +72,8 @@ describe('what is read', () => {
           stallTimeoutMs: 30_000,
           retries: 4,
           maxBytesPerSecond: null,
+          windows: [],
+          approval: 'none',
           disabled: false,
         },
         http: {
@@ -80,13 +95,21 @@ describe('what is read', () => {
         },
         probe: {
           url: 'http://127.0.0.1:7701/healthz',
+          ...PROBE_DEFAULTS,
           intervalMs: 1000,
           timeoutMs: 2000,
           successThreshold: 1,
           watchMs: 600_000,
         },
         stateDir: '/var/lib/coresdk',
-        control: { socket: '/var/lib/coresdk/control.sock' },
+        hooks: { preSwap: null, postCommit: null, postRollback: null, timeoutMs: 60_000 },
+        control: {
+          socket: '/var/lib/coresdk/control.sock',
+          group: null,
+          http: null,
+          tokenFile: null,
+          hosts: [],
+        },
         log: { level: 'info' },
         tenant: null,
         runtime: { kind: 'host', reason: expect.any(String) },
@@ -129,9 +152,10 @@ describe('what is read', () => {
   it('is every key, with fractions of seconds in milliseconds', async () => {
     const { config } = await load(`
 state_dir: ${folder}/state
-control: { socket: ${folder}/s.sock }
+control: { socket: ${folder}/s.sock, group: ops, http: "127.0.0.1:7702", token_file: /etc/token, hosts: [sidecar.example] }
+hooks: { pre_swap: [/opt/pre, --wait], post_commit: [/opt/post], post_rollback: [/opt/back], timeout: 1.5 }
 log: { level: debug }
-update: { channel: edge, check_interval: 0.5, rollback_timeout: 1.25, feed_url: "file:///srv/feed", jitter: 0, min_age: 1.5, allow_security_override: true, stall_timeout: 2.5, retries: 0, max_bytes_per_second: 1000000 }
+update: { channel: edge, check_interval: 0.5, rollback_timeout: 1.25, feed_url: "file:///srv/feed", jitter: 0, min_age: 1.5, allow_security_override: true, stall_timeout: 2.5, retries: 0, max_bytes_per_second: 1000000, approval: required, windows: [{ start: "02:30", length: 3600, days: [mon, sun], time_zone: Europe/Berlin }, { start: "00:00", length: 60 }] }
 http: { ca_file: /etc/ca.pem, cert_file: /etc/cert.pem, key_file: /etc/key.pem, proxy: "http://proxy:3128" }
 workload:
   command: [/usr/bin/node, "{binary}", run]
@@ -143,7 +167,7 @@ workload:
   backoff_max: 0.2
   crash_loop: 5
   stable_after: 2
-probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.2, success_threshold: 3, watch: 4 }
+probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.2, success_threshold: 3, watch: 4, socket: /run/thing.sock, status: [200, 204], body: ok, headers: { X-A: b }, ca_file: /etc/probe.pem, soak: 1.5, failure_threshold: 4, flap_threshold: 5 }
 `);
     expect(config).toEqual({
       update: {
@@ -158,6 +182,11 @@ probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.
         stallTimeoutMs: 2500,
         retries: 0,
         maxBytesPerSecond: 1_000_000,
+        windows: [
+          { startMinute: 150, lengthMs: 3_600_000, days: [1, 7], timeZone: 'Europe/Berlin' },
+          { startMinute: 0, lengthMs: 60_000, days: [], timeZone: 'UTC' },
+        ],
+        approval: 'required',
         disabled: false,
       },
       http: {
@@ -183,13 +212,34 @@ probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.
       },
       probe: {
         url: 'https://localhost:8443/health?deep=1',
+        socket: '/run/thing.sock',
+        exec: null,
+        status: [200, 204],
+        body: 'ok',
+        headers: { 'X-A': 'b' },
+        caFile: '/etc/probe.pem',
+        soakMs: 1500,
+        failureThreshold: 4,
+        flapThreshold: 5,
         intervalMs: 100,
         timeoutMs: 200,
         successThreshold: 3,
         watchMs: 4000,
       },
       stateDir: `${folder}/state`,
-      control: { socket: `${folder}/s.sock` },
+      hooks: {
+        preSwap: ['/opt/pre', '--wait'],
+        postCommit: ['/opt/post'],
+        postRollback: ['/opt/back'],
+        timeoutMs: 1500,
+      },
+      control: {
+        socket: `${folder}/s.sock`,
+        group: 'ops',
+        http: '127.0.0.1:7702',
+        tokenFile: '/etc/token',
+        hosts: ['sidecar.example'],
+      },
       log: { level: 'debug' },
       tenant: null,
       runtime: { kind: 'host', reason: expect.any(String) },
@@ -210,7 +260,7 @@ probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.
 describe('a key that is not known', () => {
   it('is refused with its place, its value, what is allowed and the nearest key', async () => {
     expect(await problems('# x\nupdate:\n  chanel: stable\n')).toEqual([
-      'sidecar.yaml:3: unknown key update.chanel with "stable"; expected one of channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, stall_timeout, retries, max_bytes_per_second; did you mean "channel"?',
+      'sidecar.yaml:3: unknown key update.chanel with "stable"; expected one of channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, stall_timeout, retries, max_bytes_per_second, windows, approval; did you mean "channel"?',
     ]);
   });
 
@@ -225,14 +275,14 @@ describe('a key that is not known', () => {
       expect.stringMatching(/did you mean update\.channel\?$/),
     ]);
     expect(await problems('updates: { channel: edge }')).toEqual([
-      'sidecar.yaml:1: unknown key updates with a map; expected one of update, http, workload, probe, control, log, state_dir; did you mean "update"?',
+      'sidecar.yaml:1: unknown key updates with a map; expected one of update, http, workload, probe, hooks, control, log, state_dir; did you mean "update"?',
     ]);
   });
 
   it.each([
-    'update: { windows: [] }',
+    'update: { window: [] }',
     'update: { gate: lock }',
-    'probe: { soak: 1 }',
+    'probe: { soaks: 1 }',
     'update: { disabled: true }',
     '__proto__: { a: 1 }',
     'constructor: 1',
@@ -253,7 +303,7 @@ describe('a value that is not allowed', () => {
       'sidecar.yaml:1: workload.command[1]: expected a list of words of which one holds {binary}, the program that is updated, found 1',
     ]);
     expect(await problems('update: 5')).toEqual([
-      'sidecar.yaml:1: update: expected a map of the keys channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, stall_timeout, retries, max_bytes_per_second, found 5',
+      'sidecar.yaml:1: update: expected a map of the keys channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, stall_timeout, retries, max_bytes_per_second, windows, approval, found 5',
     ]);
   });
 
@@ -297,6 +347,20 @@ describe('a value that is not allowed', () => {
     ['update: { feed_url: "file://host/feed" }', 'update.feed_url'],
     ['update: { stall_timeout: 0 }', 'update.stall_timeout'],
     ['update: { retries: 21 }', 'update.retries'],
+    ['update: { windows: [] }', 'update.windows'],
+    ['update: { windows: [{ start: "2:00", length: 60 }] }', 'update.windows[0].start'],
+    ['update: { windows: [{ start: "24:00", length: 60 }] }', 'update.windows[0].start'],
+    ['update: { windows: [{ start: "02:00" }] }', 'update.windows[0].length'],
+    ['update: { windows: [{ start: "02:00", length: 59 }] }', 'update.windows[0].length'],
+    ['update: { windows: [{ start: "02:00", length: 604801 }] }', 'update.windows[0].length'],
+    ['update: { windows: [{ start: "02:00", length: 60, days: [] }] }', 'update.windows[0].days'],
+    ['update: { windows: [{ start: "02:00", length: 60, days: [monday] }] }', 'update.windows[0].days[0]'],
+    ['update: { windows: [{ start: "02:00", length: 60, time_zone: Mars }] }', 'update.windows[0].time_zone'],
+    ['update: { approval: maybe }', 'update.approval'],
+    ['hooks: { pre_swap: /opt/hook }', 'hooks.pre_swap'],
+    ['hooks: { pre_swap: [] }', 'hooks.pre_swap'],
+    ['hooks: { pre_swap: [hook] }', 'hooks.pre_swap'],
+    ['hooks: { timeout: 0 }', 'hooks.timeout'],
     ['update: { retries: 1.5 }', 'update.retries'],
     ['update: { max_bytes_per_second: 1023 }', 'update.max_bytes_per_second'],
     ['update: { max_bytes_per_second: "1M" }', 'update.max_bytes_per_second'],
@@ -492,6 +556,8 @@ describe('the environment', () => {
       stallTimeoutMs: 30_000,
       retries: 4,
       maxBytesPerSecond: null,
+      windows: [],
+      approval: 'none',
       disabled: true,
     });
     expect(origins).toMatchObject({

@@ -1,3 +1,4 @@
+import { throwIfCancelled } from '../../src/adapters/disk-errors.ts';
 import { UpdateError } from '../../src/errors.ts';
 import type { Approval, Approvals } from '../../src/services/ports.ts';
 
@@ -13,6 +14,7 @@ export function memoryApprovals(): Approvals {
       return Promise.resolve();
     },
     approved: async (digest, signal) => {
+      throwIfCancelled(signal);
       if (approvals.has(digest)) return;
       const heard = waiting.get(digest) ?? Promise.withResolvers<undefined>();
       waiting.set(digest, heard);
@@ -20,8 +22,7 @@ export function memoryApprovals(): Approvals {
       const abort = (): void => {
         left.reject(new UpdateError('CANCELLED', 'no longer waiting for an approval'));
       };
-      if (signal.aborted) abort();
-      else signal.addEventListener('abort', abort, { once: true });
+      signal.addEventListener('abort', abort, { once: true });
       await Promise.race([heard.promise, left.promise]);
     },
   };

@@ -26,6 +26,8 @@ export interface HeadAnswer {
   readonly bytes: Uint8Array | null;
   /** The entity tag of the bytes, weak or strong; null where there is none. */
   readonly etag: string | null;
+  /** What the feed's clock said, ms since 1970; absent where it did not say. Decides nothing: nobody signed it. */
+  readonly date?: number | undefined;
 }
 
 /** What a feed answers to a request for a bundle. */
