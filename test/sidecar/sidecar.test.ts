@@ -74,7 +74,8 @@ describe('the sidecar service', () => {
   it('says why it cannot listen', async () => {
     const { sidecar } = await start();
     await expect(start({ http: { host: '127.0.0.1', port: sidecar.address.port } })).rejects.toMatchObject({
-      code: 'EADDRINUSE',
+      code: 'CONFIG_INVALID',
+      cause: { code: 'EADDRINUSE' },
     });
   });
 
