@@ -6,7 +6,13 @@
  * connections have limits.
  */
 import type { Socket } from 'node:net';
-import { Server, ServerCredentials, ServerInterceptingCall, type ServerInterceptor } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  ServerInterceptingCall,
+  status,
+  type ServerInterceptor,
+} from '@grpc/grpc-js';
 import { healthMethods } from './grpc-health.ts';
 import { reflectionMethods } from './grpc-reflection.ts';
 import { HEALTH_SERVICE, reflectionService } from './grpc-services.ts';
@@ -33,13 +39,12 @@ export interface GrpcServer {
 const MESSAGE_BYTES = 16 * 1024;
 const MAX_STREAMS = 100;
 const MINUTE_MS = 60_000;
-const DEADLINE_EXCEEDED = 4;
 
 /** Ends calls whose request does not arrive in time; HTTP/2 has no such limit of its own. */
 function requestWithin(ms: number): ServerInterceptor {
   return (_method, call) => {
     const timer = setTimeout(() => {
-      bounded.sendStatus({ code: DEADLINE_EXCEEDED, details: 'the request did not arrive in time' });
+      bounded.sendStatus({ code: status.DEADLINE_EXCEEDED, details: 'the request did not arrive in time' });
     }, ms);
     timer.unref();
     const arrived = (): void => {

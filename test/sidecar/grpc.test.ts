@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { connect as connectHttp2, constants, type ClientHttp2Session } from 'node:http2';
+import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
 import { createRequire } from 'node:module';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -18,8 +18,11 @@ import {
 import { loadSync } from '@grpc/proto-loader';
 import { service as HEALTH } from 'grpc-health-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import * as health from '../../src/sidecar/health.ts';
+import type { Health } from '../../src/sidecar/health.ts';
 import { startSidecar, type Sidecar, type SidecarOptions } from '../../src/sidecar/sidecar.ts';
+
+const now = vi.hoisted((): { health: Health } => ({ health: { status: 200, body: { status: 'ok' } } }));
+vi.mock('../../src/sidecar/health.ts', () => ({ health: () => now.health }));
 
 type Reply = (error: ServiceError | null, value: unknown) => void;
 /** Clients that other people's definitions make, so that they find what is wrong with ours. */
@@ -44,7 +47,7 @@ const reflectionOf = (edition: string): ServiceClientConstructor => {
 describe('the gRPC port', () => {
   const cleanups: (() => unknown)[] = [];
   afterEach(async () => {
-    vi.restoreAllMocks();
+    now.health = { status: 200, body: { status: 'ok' } };
     for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
   });
   const start = async (more: Partial<SidecarOptions> = {}): Promise<{ sidecar: Sidecar; port: number }> => {
@@ -53,16 +56,16 @@ describe('the gRPC port', () => {
     cleanups.push(() => sidecar.close());
     return { sidecar, port: sidecar.grpcAddress?.port ?? 0 };
   };
-  const client = <T extends Client>(of: ServiceClientConstructor, port: number): T => {
+  const client = (of: ServiceClientConstructor, port: number): Client => {
     const made = new of(`127.0.0.1:${String(port)}`, credentials.createInsecure(), {
       'grpc.use_local_subchannel_pool': 1,
     });
     cleanups.push(() => {
       made.close();
     });
-    return made as unknown as T;
+    return made;
   };
-  const healthClient = (port: number): HealthClient => client<HealthClient>(HealthService, port);
+  const healthClient = (port: number): HealthClient => client(HealthService, port) as HealthClient;
   const check = (from: HealthClient, service = ''): Promise<unknown> =>
     new Promise((resolve) => {
       from.check({ service }, (error, value) => {
@@ -85,11 +88,6 @@ describe('the gRPC port', () => {
     await once(session, 'remoteSettings');
     return session;
   };
-  const sick = (): void => {
-    vi.spyOn(broken, 'health').mockReturnValue({ status: 500, body: { status: 'failing' } });
-  };
-  const broken = health;
-
   it('is healthy as a whole and by name, and knows no other service', async () => {
     const { port } = await start();
     const from = healthClient(port);
@@ -108,7 +106,7 @@ describe('the gRPC port', () => {
 
   it.each(['v1', 'v1alpha'])('tells of its services by reflection %s', async (edition) => {
     const { port } = await start();
-    const stream = client<ReflectionClient>(reflectionOf(edition), port).serverReflectionInfo();
+    const stream = (client(reflectionOf(edition), port) as ReflectionClient).serverReflectionInfo();
     stream.write({ host: 'x', list_services: '*' });
     const [services] = (await once(stream, 'data')) as [Record<string, unknown>];
     expect(services).toMatchObject({ valid_host: 'x', original_request: { list_services: '*' } });
@@ -138,6 +136,18 @@ describe('the gRPC port', () => {
     expect(await call('/grpc.health.v1.Health/Check', Buffer.from('0a05aa', 'hex'))).toBe(status.INTERNAL);
     expect(await call('/grpc.health.v1.Health/Check', Buffer.alloc(20_000))).toBe(status.RESOURCE_EXHAUSTED);
     expect(await check(from)).toEqual({ status: 'SERVING' });
+  });
+
+  it('is as healthy as the HTTP port says, also to those who watch', async () => {
+    const { port } = await start();
+    const from = healthClient(port);
+    const watching = from.watch({ service: 'coresdk.sidecar' });
+    watching.on('error', () => undefined);
+    expect(await once(watching, 'data')).toEqual([{ status: 'SERVING' }]);
+    now.health = { status: 500, body: {} };
+    expect(await check(from)).toEqual({ status: 'NOT_SERVING' });
+    expect(await once(watching, 'data')).toEqual([{ status: 'NOT_SERVING' }]);
+    watching.cancel();
   });
 
   it('tells those who watch that it is stopping, and ends with them', async () => {
@@ -228,12 +238,9 @@ describe('the gRPC port', () => {
       'content-type': 'application/grpc',
     });
     call.on('error', () => undefined);
+    // What the client does with its half of the stream is its own affair; nothing waits for it.
     const [headers] = (await once(call, 'response')) as [Record<string, string>];
-    const trailers =
-      headers['grpc-status'] ??
-      ((await once(call, 'trailers')) as [Record<string, string>])[0]['grpc-status'];
-    expect(Number(trailers)).toBe(status.DEADLINE_EXCEEDED);
-    await once(call.resume(), 'close');
+    expect(Number(headers['grpc-status'])).toBe(status.DEADLINE_EXCEEDED);
   });
 
   it('ends connections without a call', async () => {
@@ -246,6 +253,5 @@ describe('the gRPC port', () => {
     const { port } = await start();
     const session = await http2(port);
     expect(session.remoteSettings.maxConcurrentStreams).toBe(100);
-    expect(constants.NGHTTP2_REFUSED_STREAM).toBeDefined();
   });
 });

@@ -93,6 +93,18 @@ describe('the sidecar service', () => {
     await closed;
   });
 
+  it('says that it is stopping to a request in flight', async () => {
+    const { sidecar } = await start();
+    const socket = connect(sidecar.address.port, '127.0.0.1');
+    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n');
+    await get(`http://127.0.0.1:${String(sidecar.address.port)}/healthz`);
+    const closed = sidecar.close();
+    socket.write('\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 503 [^]*"draining"/);
+    await closed;
+  });
+
   it('does not wait for ever for a request in flight', async () => {
     const lines: string[] = [];
     const { sidecar } = await start({ drainMs: 50, log: (line) => lines.push(line) });
