@@ -24,7 +24,11 @@ export function createScriptedProbe(...script: Sight[]): ScriptedProbe {
       probe.looks += 1;
       const sight = (probe.script.length > 1 ? probe.script.shift() : probe.script[0]) ?? 'refused';
       if (sight === 'refused') return { healthy: false, detail: 'connection refused' };
-      if (sight === 'silent') return { healthy: false, detail: 'no answer in 2 s' };
+      if (sight === 'silent') {
+        await Promise.resolve();
+        throwIfCancelled(signal);
+        return { healthy: false, detail: 'no answer in 2 s' };
+      }
       return { healthy: sight === 200, detail: `HTTP ${String(sight)}` };
     },
 
