@@ -1,6 +1,7 @@
 import { UpdateError } from '../errors.ts';
 import type { HealthProbe } from '../services/ports.ts';
 import { createExecProbe } from './exec-probe.ts';
+import { createGrpcProbe } from './grpc-probe.ts';
 import { createHttpProbe } from './http-probe.ts';
 import { createTcpProbe } from './tcp-probe.ts';
 import { openTlsFiles } from './tls-files.ts';
@@ -52,7 +53,7 @@ function refuseIdle(settings: ProbeSettings, kind: string): void {
 }
 
 /**
- * The health check that the configuration asks for. The gRPC library is loaded only when it is that.
+ * The health check that the configuration asks for.
  *
  * @throws UpdateError `CONFIG_INVALID` when its files cannot be used, or when a key is set that this kind of check does not use
  * @example
@@ -67,6 +68,5 @@ export async function createProbe(settings: ProbeSettings): Promise<HealthProbe>
   const files = { caFile, certFile: null, keyFile: null };
   const tls = caFile === null ? undefined : await openTlsFiles(files, 'probe');
   if (kind.startsWith('http')) return createHttpProbe({ ...settings, tls });
-  const { createGrpcProbe } = await import('./grpc-probe.ts');
   return createGrpcProbe({ url, timeoutMs, socket, tls });
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createExecProbe } from '../../src/adapters/exec-probe.ts';
+import { hasEnded, readStat } from '../../src/adapters/process-identity.ts';
 import type { ProbeResult } from '../../src/services/ports.ts';
 
 const never = new AbortController().signal;
@@ -17,14 +18,7 @@ afterEach(async () => {
 });
 const sh = (script: string, timeoutMs = 20_000): Promise<ProbeResult> =>
   createExecProbe({ command: ['/bin/sh', '-c', script, folder], timeoutMs }).look(never);
-const gone = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return false;
-  } catch {
-    return true;
-  }
-};
+const gone = async (pid: number): Promise<boolean> => hasEnded(await readStat(pid));
 
 describe('the exec probe', () => {
   it('is healthy by exit code 0, whatever the program said', async () => {
@@ -54,8 +48,8 @@ describe('the exec probe', () => {
     expect(detail).toBe('no answer in 0.3 s');
     const [leader = 0, child = 0] = (await readFile(pids, 'utf8')).split(' ').map(Number);
     expect(leader).toBeGreaterThan(1);
-    await vi.waitFor(() => {
-      expect([gone(leader), gone(child)]).toEqual([true, true]);
+    await vi.waitFor(async () => {
+      expect([await gone(leader), await gone(child)]).toEqual([true, true]);
     });
   });
 

@@ -40,9 +40,9 @@ describe('the gRPC probe', () => {
     expect(await probeOf(server).look(never)).toEqual({ healthy: false, detail: status });
   });
 
-  it('names a service that is not known, and a server without this service', async () => {
+  it('names a service that is not known', async () => {
     const server = await keep(openGrpc(() => 'NOT_FOUND'));
-    expect((await probeOf(server).look(never)).detail).toMatch(/^gRPC NOT_FOUND/);
+    expect((await probeOf(server).look(never)).detail).toBe('gRPC NOT_FOUND: no ä here');
   });
 
   it('goes straight to its target, past a proxy of the environment', async () => {
@@ -93,9 +93,9 @@ describe('the gRPC probe', () => {
         }),
       ),
     );
-    expect((await probeOf(server).look(never)).detail).toMatch(/^gRPC RESOURCE_EXHAUSTED/);
+    expect((await probeOf(server).look(never)).detail).toMatch(/at most 16384 bytes/);
     message = Buffer.from('ffff', 'hex');
-    expect((await probeOf(server).look(never)).detail).toMatch(/^gRPC /);
+    expect((await probeOf(server).look(never)).detail).toBe('expected a gRPC status, found none');
     await deserted(server);
   });
 
