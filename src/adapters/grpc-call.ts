@@ -4,7 +4,12 @@
  *
  * Invariant: when the promise settles, the connection is closed, whatever the other side does.
  */
-import { connect as connectHttp2, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
+import {
+  connect as connectHttp2,
+  type ClientHttp2Session,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+} from 'node:http2';
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { UpdateError } from '../errors.ts';
@@ -111,9 +116,9 @@ function decoded(said: string): string {
   }
 }
 
-function requireGrpc(headers: IncomingHttpHeaders): void {
+function requireGrpc(headers: IncomingHttpHeaders & IncomingHttpStatusHeader): void {
   const status = headers[':status'];
-  if (status !== 200) throw new CallError(`HTTP ${String(status)}`);
+  if (status !== 200) throw new CallError(`HTTP ${String(status ?? 'without a status')}`);
   if (headers['content-type']?.startsWith('application/grpc') !== true)
     throw new CallError('not a gRPC answer');
 }
@@ -138,7 +143,7 @@ function exchange(session: ClientHttp2Session, { path, message, timeoutMs }: Grp
       te: 'trailers',
       'grpc-timeout': `${String(Math.ceil(timeoutMs))}m`,
     });
-    let headers: IncomingHttpHeaders = {};
+    let headers: IncomingHttpHeaders & IncomingHttpStatusHeader = {};
     let trailers: IncomingHttpHeaders = {};
     const chunks: Buffer[] = [];
     let received = 0;
