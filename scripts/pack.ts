@@ -10,7 +10,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 const PACKED = /__packed\("([A-Za-z0-9+/=]+)"\)/g;
 
 /** What the packed part may use of the file that it lies in; the same names in both. */
-const SHARED = ['require', '__filename', '__dirname', '__module_url'];
+const SHARED = ['require', '__filename', '__dirname', '__module_url', '__packed'];
 
 /** Defines `__packed`, once a program. */
 export const UNPACKER = `function __packed(text) {
@@ -41,6 +41,7 @@ export function packModule(code: string, exported: string): string {
  */
 export function unpackProgram(program: string): string {
   return program.replaceAll(PACKED, (_, text: string) =>
-    zstdDecompressSync(Buffer.from(text, 'base64')).toString(),
+    // A packed part may hold packed parts.
+    unpackProgram(zstdDecompressSync(Buffer.from(text, 'base64')).toString()),
   );
 }
