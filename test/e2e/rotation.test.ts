@@ -101,7 +101,12 @@ describe('a client that knows only the first of three generations of keys', () =
           update: { channel: 'stable', rollback_timeout: 10 },
           workload: {
             binary: undefined,
-            command: ['/bin/sh', '-c', 'CORESDK_HTTP_ADDR=127.0.0.1:$PORT exec "$0" serve', '{binary}'],
+            command: [
+              '/bin/sh',
+              '-c',
+              'CORESDK_HTTP_ADDR=127.0.0.1:$PORT CORESDK_GRPC_ADDR=none exec "$0" serve',
+              '{binary}',
+            ],
           },
         },
       });
