@@ -18,8 +18,7 @@ export interface HealthRequest {
 
 /** {@link HealthRequest} on the wire. */
 export const healthRequest = {
-  encode: ({ service }: HealthRequest): Buffer =>
-    service === '' ? Buffer.alloc(0) : bytesField(1, service),
+  encode: ({ service }: HealthRequest): Buffer => (service === '' ? Buffer.alloc(0) : bytesField(1, service)),
   /** @throws RangeError for bytes that are no such message */
   decode: (bytes: Buffer): HealthRequest => {
     let service = '';

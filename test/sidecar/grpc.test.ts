@@ -249,6 +249,19 @@ describe('the gRPC port', () => {
     await once(silent, 'close');
   });
 
+  it('has no more connections than it wants to serve', async () => {
+    const { port } = await start();
+    const sockets = await Promise.all(Array.from({ length: 256 }, () => raw(port)));
+    const refused = await raw(port);
+    await once(refused, 'close');
+    const freed = once(sockets[0]!, 'close');
+    sockets[0]!.destroy();
+    await freed;
+    await vi.waitFor(async () => {
+      expect(await check(healthClient(port))).toEqual({ status: 'SERVING' });
+    });
+  });
+
   it('offers no more streams than it wants to serve', async () => {
     const { port } = await start();
     const session = await http2(port);
