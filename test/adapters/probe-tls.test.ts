@@ -2,11 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import { join } from 'node:path';
 import { ServerCredentials } from '@grpc/grpc-js';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { createServer as createTlsServer } from 'node:tls';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createProbe, type ProbeSettings } from '../../src/adapters/probe.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { makeCertificates, type Certificates } from './fixtures/certificates.ts';
-import { open, openGrpc, type OpenServer } from './fixtures/probe-servers.ts';
+import { open, openGrpc, openRaw, type OpenServer } from './fixtures/probe-servers.ts';
 
 const never = new AbortController().signal;
 const SETTINGS: ProbeSettings = {
@@ -51,6 +52,27 @@ const serve = async (kind: keyof typeof kinds, host = '127.0.0.1'): Promise<stri
   servers.push(server);
   return `${kind}://${host}:${String(server.port)}/`;
 };
+
+describe('a gRPC probe with TLS', () => {
+  it('leaves no connection to a server that speaks TLS and not HTTP/2, nor to one that does not go on', async () => {
+    const first = await open(
+      createTlsServer(await pair(), (socket) => socket.on('error', () => undefined).resume()),
+    );
+    const second = await openRaw(() => undefined);
+    servers.push(first, second);
+    const look = async ({ port }: OpenServer, timeoutMs: number): Promise<string> => {
+      const url = `grpcs://127.0.0.1:${String(port)}`;
+      return (await (await createProbe({ ...SETTINGS, url, caFile: ours.ca, timeoutMs })).look(never)).detail;
+    };
+    expect([await look(first, 60_000), await look(second, 300)]).toEqual([
+      'not an HTTP/2 server',
+      'no answer in 0.3 s',
+    ]);
+    await vi.waitFor(() => {
+      expect([first.sockets.size, second.sockets.size]).toEqual([0, 0]);
+    });
+  });
+});
 
 describe.each(['https', 'grpcs'] as const)('a probe with %s', (kind) => {
   it.each(['127.0.0.1', 'localhost'])('believes the authority of its CA file, at %s', async (host) => {
