@@ -54,7 +54,8 @@ beforeAll(async () => {
     });
     programs.set(version, program);
   }
-});
+  // Four builds, one after the other.
+}, 120_000);
 afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
