@@ -42,6 +42,7 @@ const ERRORS = '^src/error(s|-codes)\\.ts$';
 const STEPS = '^src/steps\\.ts$';
 const PORTS = '^src/services/ports(\\.ts$|/)';
 const BUNDLE = '^src/bundle/';
+const GRPC = '^src/grpc/';
 const CONTROL_CLIENT = '^src/control/';
 
 module.exports = {
@@ -51,7 +52,7 @@ module.exports = {
       libraries: ['semver', '@types/semver', 'xstate'],
       core: ['crypto', 'path'],
     }),
-    ...only('adapters', [TYPES, ERRORS, BUNDLE, PORTS], { core: true, libraries: true }),
+    ...only('adapters', [TYPES, ERRORS, BUNDLE, PORTS, GRPC], { core: true, libraries: true }),
     ...only('bundle', [TYPES, ERRORS], {
       libraries: true,
       core: ['buffer', 'crypto', 'events', 'path', 'stream', 'stream/promises', 'util', 'zlib'],
@@ -93,7 +94,8 @@ module.exports = {
       ],
       { core: true },
     ),
-    ...only('sidecar', [TYPES, ERRORS], { core: true, libraries: true }),
+    ...only('grpc', []),
+    ...only('sidecar', [TYPES, ERRORS, GRPC], { core: true, libraries: true }),
     ...only('statechart', [TYPES, STEPS, ERRORS, BUNDLE, '^src/machines/'], { libraries: ['xstate', 'zod'] }),
     {
       name: 'machines-types-only',

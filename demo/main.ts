@@ -62,9 +62,13 @@ say(`built ${Object.keys(programs).join(', ')}; the feed is at ${feed.url}`);
 
 const port = await freePort();
 const address = `127.0.0.1:${String(port)}`;
+const grpcAddress = `127.0.0.1:${String(await freePort())}`;
 const config = {
   update: { channel: 'edge', feed_url: feed.url, check_interval: 1, rollback_timeout: 3, jitter: 0 },
-  workload: { env: { CORESDK_HTTP_ADDR: address }, output: join(root, 'workload.log') },
+  workload: {
+    env: { CORESDK_HTTP_ADDR: address, CORESDK_GRPC_ADDR: grpcAddress },
+    output: join(root, 'workload.log'),
+  },
   probe: { url: `http://${address}/healthz`, interval: 0.2, watch: 0.5 },
   state_dir: stateDir,
 };

@@ -160,21 +160,22 @@ const PACKED: Readonly<Record<string, string>> = {
   'src/cli/run.ts': 'runCli',
   'src/daemon/run.ts': 'runDaemon',
   'src/sidecar/serve.ts': 'runServe',
+  // Within `serve`: with the gRPC library, which is needed only once somebody connects.
+  'src/sidecar/grpc-server.ts': 'createGrpcServer',
+  // Within the daemon: few want OpenTelemetry, and it is a tenth of the program.
+  'src/daemon/trace-export.ts': 'openExport',
 };
 
-/** What a role packs again, since few want it: OpenTelemetry is a tenth of the program. */
-const PACKED_IN_ROLES: Readonly<Record<string, string>> = { 'src/daemon/trace-export.ts': 'openExport' };
+/** What the gRPC library loads only for channelz, which is not switched on: a third of its size. */
+const NOT_PACKED = ['@grpc/proto-loader'];
 
-/** Puts modules into the program packed, so that a call reads no more of it than it needs. */
-function packing(
-  modules: Readonly<Record<string, string>>,
-  bundle: (entry: string) => Promise<string>,
-): Plugin {
+/** Puts the roles into the program packed, so that a call reads no more of it than its role. */
+function packing(bundle: (entry: string) => Promise<string>, within?: string): Plugin {
   return {
     name: 'packing',
     setup(builder) {
       builder.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        const exported = modules[relative(ROOT, path).split(sep).join('/')];
+        const exported = path === within ? undefined : PACKED[relative(ROOT, path).split(sep).join('/')];
         return exported === undefined
           ? null
           : { contents: packModule(await bundle(path), exported), loader: 'js' };
@@ -203,6 +204,7 @@ async function bundled(entry: string, banner: string, plugins: Plugin[]): Promis
       charset: 'ascii',
       banner: { js: banner },
       define: IMPORT_META,
+      external: NOT_PACKED,
       plugins,
       logLevel: 'silent',
     });
@@ -232,11 +234,9 @@ export async function build(options: BuildOptions): Promise<Built> {
   for (const [suffix, file] of Object.entries(options.replace ?? {}))
     contents.set(suffix, { text: await readFile(file, 'utf8'), folder: dirname(file) });
   const replacements = new Replacements(contents);
-  const alone = (entry: string): Promise<string> => bundled(entry, '', [replacements.plugin]);
-  const text = await bundled(options.entry ?? 'src/main.ts', HEAD, [
-    packing(PACKED, (role) => bundled(role, '', [packing(PACKED_IN_ROLES, alone), replacements.plugin])),
-    replacements.plugin,
-  ]);
+  const packed = (entry: string): Promise<string> =>
+    bundled(entry, '', [packing(packed, entry), replacements.plugin]);
+  const text = await bundled(options.entry ?? 'src/main.ts', HEAD, [packing(packed), replacements.plugin]);
   replacements.requireAllUsed();
   const program = join(options.out, PROGRAM);
   await mkdir(options.out, { recursive: true });

@@ -41,6 +41,7 @@ export function packModule(code: string, exported: string): string {
  */
 export function unpackProgram(program: string): string {
   return program.replaceAll(PACKED, (_, text: string) =>
+    // A packed part may hold packed parts.
     unpackProgram(zstdDecompressSync(Buffer.from(text, 'base64')).toString()),
   );
 }

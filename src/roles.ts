@@ -10,7 +10,8 @@ const HELP = `coresdk-sidecar ${embedded.version}: runs the CoreSDK sidecar and 
 
 Usage:
   coresdk-sidecar [--config FILE]   run the daemon in the foreground
-  coresdk-sidecar serve             run the built-in sidecar service (CORESDK_HTTP_ADDR, 127.0.0.1:7701)
+  coresdk-sidecar serve             run the built-in sidecar service (CORESDK_HTTP_ADDR, 127.0.0.1:7701;
+                                    CORESDK_GRPC_ADDR, 127.0.0.1:7700 or none)
   coresdk-sidecar core …            the CLI; the same as calling this program \`core\`
   coresdk-sidecar --version | --help
 

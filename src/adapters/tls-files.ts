@@ -86,15 +86,15 @@ function checkKey(path: string, pem: string): KeyObject {
   }
 }
 
-async function readMaterial({ caFile, certFile, keyFile }: TlsPaths): Promise<TlsMaterial> {
+async function readMaterial({ caFile, certFile, keyFile }: TlsPaths, section: string): Promise<TlsMaterial> {
   const read = async (key: string, path: string | null): Promise<string | null> =>
     path === null ? null : readPem(key, path);
   const [ca, cert, key] = await Promise.all([
-    read('http.ca_file', caFile),
+    read(`${section}.ca_file`, caFile),
     read('http.cert_file', certFile),
     read('http.key_file', keyFile),
   ]);
-  if (ca !== null) checkCertificates('http.ca_file', caFile ?? '', ca);
+  if (ca !== null) checkCertificates(`${section}.ca_file`, caFile ?? '', ca);
   if ((cert === null) !== (key === null))
     throw refuse(
       cert === null ? 'http.cert_file' : 'http.key_file',
@@ -114,18 +114,19 @@ async function readMaterial({ caFile, certFile, keyFile }: TlsPaths): Promise<Tl
 /**
  * Opens the files: reads and checks all of them.
  *
+ * @param section - where the CA's key stands in the configuration, for messages
  * @throws UpdateError `CONFIG_INVALID` with the key in the configuration: a file that cannot be read, is not PEM, or a private key
  *   that does not fit its certificate
  * @example
  * const tls = await openTlsFiles({ caFile: '/etc/coresdk/feed-ca.pem', certFile: null, keyFile: null });
  */
-export async function openTlsFiles(paths: TlsPaths): Promise<TlsFiles> {
-  let material = await readMaterial(paths);
+export async function openTlsFiles(paths: TlsPaths, section = 'http'): Promise<TlsFiles> {
+  let material = await readMaterial(paths, section);
   let doubt: UpdateError | null = null;
   return {
     refresh: async () => {
       try {
-        const found = await readMaterial(paths);
+        const found = await readMaterial(paths, section);
         const same = found.ca === material.ca && found.cert === material.cert && found.key === material.key;
         if (!same) material = found;
         doubt = null;

@@ -5,6 +5,14 @@ export const LAUNCH_ID_VARIABLE = 'CORESDK_LAUNCH_ID';
 const PRIVATE =
   /^(NOTIFY_SOCKET|WATCHDOG_(PID|USEC)|LISTEN_(PID|PIDFDID|FDS|FDNAMES)|NODE_CHANNEL_(FD|SERIALIZATION_MODE)|NODE_OPTIONS)$/;
 
+/** An environment without what belongs to the daemon alone. */
+export function publicEnv(own: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(own))
+    if (value !== undefined && !PRIVATE.test(name)) env[name] = value;
+  return env;
+}
+
 /**
  * The environment of a workload: the daemon's own without what is private to the daemon, then what is configured for
  * the workload, then the launch id (which nothing overrides).
@@ -20,8 +28,5 @@ export function workloadEnv(
   configured: Readonly<Record<string, string>>,
   launchId: string,
 ): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(own))
-    if (value !== undefined && !PRIVATE.test(name)) env[name] = value;
-  return { ...env, ...configured, [LAUNCH_ID_VARIABLE]: launchId };
+  return { ...publicEnv(own), ...configured, [LAUNCH_ID_VARIABLE]: launchId };
 }

@@ -55,7 +55,7 @@ async function goBack(
   if (verdict.kind === 'healthy') return verdict.evidence;
   throw new UpdateError(
     'PROBE_TIMEOUT',
-    `expected 200 from ${probe.address} within ${String(settings.rollbackTimeoutMs / 1000)} s of starting ${version} again; last seen: ${verdict.evidence.last}`,
+    `expected ${probe.address} to be healthy within ${String(settings.rollbackTimeoutMs / 1000)} s of starting ${version} again; last seen: ${verdict.evidence.last}`,
   );
 }
 

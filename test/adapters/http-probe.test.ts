@@ -4,8 +4,6 @@ import * as net from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createHttpProbe } from '../../src/adapters/http-probe.ts';
-import { createScriptedProbe, type Sight } from '../fakes/scripted-probe.ts';
-import { healthProbeContract } from './contracts/health-probe.contract.ts';
 
 const never = new AbortController().signal;
 const portOf = (server: net.Server): number => (server.address() as AddressInfo).port;
@@ -15,44 +13,6 @@ async function listen<T extends net.Server>(server: T, port = 0): Promise<T> {
   await once(server, 'listening');
   return server;
 }
-
-async function shut(server: Server): Promise<void> {
-  if (!server.listening) return;
-  server.close();
-  server.closeAllConnections();
-  await once(server, 'close');
-}
-
-healthProbeContract('http', async () => {
-  let sight: Sight = 200;
-  const server = await listen(
-    createServer((_, response) => {
-      if (typeof sight === 'number') response.writeHead(sight, { location: '/elsewhere' }).end('{}');
-    }),
-  );
-  const port = portOf(server);
-  return {
-    probe: createHttpProbe({ url: `http://127.0.0.1:${String(port)}/healthz`, timeoutMs: 200 }),
-    show: async (next) => {
-      sight = next;
-      if (next === 'refused') await shut(server);
-      else if (!server.listening) await listen(server, port);
-    },
-    close: () => shut(server),
-  };
-});
-
-healthProbeContract('scripted', () => {
-  const probe = createScriptedProbe(200);
-  return Promise.resolve({
-    probe,
-    show: (sight) => {
-      probe.script = [sight];
-      return Promise.resolve();
-    },
-    close: () => Promise.resolve(),
-  });
-});
 
 describe('the HTTP probe', () => {
   const closers: (() => void)[] = [];
@@ -154,6 +114,101 @@ describe('the HTTP probe', () => {
     });
     await expect(createHttpProbe({ url, timeoutMs: 60_000 }).look(controller.signal)).rejects.toMatchObject({
       code: 'CANCELLED',
+    });
+  });
+
+  it('calls only status 200 healthy, unless told of others', async () => {
+    let status = 200;
+    const { url } = await serve((_, response) => response.writeHead(status, { location: '/x' }).end('{}'));
+    for (status of [204, 301, 404, 429, 500, 503])
+      expect(await createHttpProbe({ url }).look(never)).toEqual({
+        healthy: false,
+        detail: `HTTP ${String(status)}`,
+      });
+    status = 204;
+    expect(await createHttpProbe({ url, status: [200, 204] }).look(never)).toEqual({
+      healthy: true,
+      detail: 'HTTP 204',
+    });
+  });
+
+  it('sends the headers that it is told, over its own', async () => {
+    const seen: unknown[] = [];
+    const { url } = await serve(({ headers }, response) => {
+      seen.push(headers.accept, headers.host, headers['x-token']);
+      response.end();
+    });
+    await createHttpProbe({ url, headers: { accept: 'text/plain', host: 'me', 'x-token': 't' } }).look(never);
+    expect(seen).toEqual(['text/plain', 'me', 't']);
+  });
+
+  it('wants the text that it is told in the body, however it arrives', async () => {
+    const { url } = await serve((request, response) => {
+      if (request.url === '/healthz') {
+        response.write('{"state":"re');
+        setImmediate(() => response.write('ady"}'));
+      } else response.end(request.url === '/late' ? `${' '.repeat(100_000)}"ready"` : 'not yet');
+    });
+    // It does not wait for the end of a body that holds it.
+    expect(await createHttpProbe({ url, body: '"ready"', timeoutMs: 60_000 }).look(never)).toEqual({
+      healthy: true,
+      detail: 'HTTP 200',
+    });
+    for (const path of ['/wrong', '/late'])
+      expect(
+        await createHttpProbe({ url: new URL(path, url).href, body: '"ready"' }).look(never),
+      ).toMatchObject({ healthy: false, detail: expect.stringContaining('does not hold') as string });
+  });
+
+  it.each([
+    ['429', '7', 7_000],
+    ['503', '0', 0],
+    ['503', '86400', 60_000],
+    ['503', new Date(Date.now() + 3_600_000).toUTCString(), 60_000],
+  ])('takes %s with Retry-After %s for "not yet"', async (status, after, retryAfterMs) => {
+    const { url } = await serve((_, response) => {
+      response.writeHead(Number(status), { 'retry-after': after }).end();
+    });
+    expect(await createHttpProbe({ url }).look(never)).toEqual({
+      healthy: false,
+      detail: `HTTP ${status}: not yet, again in ${String(retryAfterMs / 1000)} s`,
+      retryAfterMs,
+    });
+  });
+
+  it('takes Retry-After for nothing more: another status, no number, a status that is healthy', async () => {
+    let answer: [number, string] = [500, '1'];
+    const { url } = await serve((_, response) => {
+      response.writeHead(answer[0], { 'retry-after': answer[1] }).end();
+    });
+    expect(await createHttpProbe({ url }).look(never)).toEqual({ healthy: false, detail: 'HTTP 500' });
+    answer = [503, 'soon'];
+    expect(await createHttpProbe({ url }).look(never)).toEqual({ healthy: false, detail: 'HTTP 503' });
+    answer = [503, '1'];
+    expect((await createHttpProbe({ url, status: [503] }).look(never)).healthy).toBe(true);
+  });
+
+  it('gives up on headers that drip', async () => {
+    const dripping = await serveRaw((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nx: ');
+      const drip = setInterval(() => socket.write('a'), 5);
+      socket.once('close', () => {
+        clearInterval(drip);
+      });
+    });
+    expect(await createHttpProbe({ url: dripping, timeoutMs: 100 }).look(never)).toEqual({
+      healthy: false,
+      detail: 'no answer in 0.1 s',
+    });
+  });
+
+  it('names a connection that is reset', async () => {
+    const resetting = await serveRaw((socket) => {
+      socket.once('data', () => socket.resetAndDestroy());
+    });
+    expect(await createHttpProbe({ url: resetting }).look(never)).toEqual({
+      healthy: false,
+      detail: 'connection closed without an answer',
     });
   });
 

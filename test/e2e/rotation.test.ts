@@ -54,7 +54,8 @@ beforeAll(async () => {
     });
     programs.set(version, program);
   }
-});
+  // Four builds, one after the other.
+}, 120_000);
 afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
@@ -101,7 +102,12 @@ describe('a client that knows only the first of three generations of keys', () =
           update: { channel: 'stable', rollback_timeout: 10 },
           workload: {
             binary: undefined,
-            command: ['/bin/sh', '-c', 'CORESDK_HTTP_ADDR=127.0.0.1:$PORT exec "$0" serve', '{binary}'],
+            command: [
+              '/bin/sh',
+              '-c',
+              'CORESDK_HTTP_ADDR=127.0.0.1:$PORT CORESDK_GRPC_ADDR=none exec "$0" serve',
+              '{binary}',
+            ],
           },
         },
       });

@@ -1,8 +1,8 @@
 import { throwIfCancelled } from '../../src/adapters/disk-errors.ts';
-import type { HealthProbe } from '../../src/services/ports.ts';
+import type { HealthProbe, ProbeResult } from '../../src/services/ports.ts';
 
-/** What a look sees: a status, nobody there, or somebody who does not answer. */
-export type Sight = number | 'refused' | 'silent';
+/** What a look sees: a status, nobody there, somebody who does not answer, or a result as it is. */
+export type Sight = number | 'refused' | 'silent' | ProbeResult;
 
 /** A probe that sees what it is told to. */
 export interface ScriptedProbe extends HealthProbe {
@@ -23,8 +23,13 @@ export function createScriptedProbe(...script: Sight[]): ScriptedProbe {
       throwIfCancelled(signal);
       probe.looks += 1;
       const sight = (probe.script.length > 1 ? probe.script.shift() : probe.script[0]) ?? 'refused';
+      if (typeof sight === 'object') return sight;
       if (sight === 'refused') return { healthy: false, detail: 'connection refused' };
-      if (sight === 'silent') return { healthy: false, detail: 'no answer in 2 s' };
+      if (sight === 'silent') {
+        await Promise.resolve();
+        throwIfCancelled(signal);
+        return { healthy: false, detail: 'no answer in 2 s' };
+      }
       return { healthy: sight === 200, detail: `HTTP ${String(sight)}` };
     },
 

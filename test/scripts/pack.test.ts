@@ -27,9 +27,9 @@ describe('the program', () => {
     try {
       const { program } = await build({ out, trust: null, version: '1.2.3', commit: 'abc' });
       const text = await readFile(program, 'utf8');
-      for (const role of ['runCli', 'runDaemon', 'runServe']) {
-        expect(text, role).not.toContain(`async function ${role}(`);
-        expect(unpackProgram(text), role).toContain(`async function ${role}(`);
+      for (const role of ['runCli', 'runDaemon', 'runServe', 'createGrpcServer']) {
+        expect(text, role).not.toContain(`function ${role}(`);
+        expect(unpackProgram(text), role).toContain(`function ${role}(`);
       }
       expect(execFileSync(program, ['--version'], { encoding: 'utf8' })).toBe(
         'coresdk-sidecar 1.2.3 (commit abc, NO KEYS: every update is refused)\n',

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { UpdateError } from '../../src/errors.ts';
 import { pollHealth, type HealthVerdict, type HealthWatch } from '../../src/services/health.ts';
 import { refusal } from '../fixtures/refusal.ts';
+import type { Sight } from '../fakes/scripted-probe.ts';
 import { createRig, NEVER, SETTINGS, type Rig } from './rig.ts';
 
 let rig: Rig;
@@ -70,5 +71,29 @@ describe('polling for health', () => {
     };
     expect(await refusal(poll({ exited }))).toBe('INTERNAL');
     expect([rig.clock.sleeping, stopped]).toEqual([0, 1]);
+  });
+
+  it('leaves a workload alone for as long as it asks, and not shorter than the interval', async () => {
+    const notYet = (retryAfterMs: number): Sight => ({ healthy: false, detail: 'HTTP 503', retryAfterMs });
+    rig.probe.script = [notYet(4_000), notYet(10), 200];
+    const polling = poll();
+    await rig.clock.advance(10_000);
+    await polling;
+    expect(rig.reporter.of('probe').map(({ elapsedMs }) => elapsedMs - 3_000)).toEqual([0, 4_000, 5_000]);
+  });
+
+  it('looks once more before the end, however long it is asked to wait', async () => {
+    rig.probe.script = [{ healthy: false, detail: 'HTTP 503', retryAfterMs: 60_000 }, 200];
+    const polling = poll();
+    await rig.clock.advance(9_000);
+    expect(await polling).toMatchObject({ kind: 'healthy', evidence: { tookMs: 12_000 } });
+  });
+
+  it('does not look in a hurry at its end', async () => {
+    rig.probe.script = [500, { healthy: false, detail: 'HTTP 503', retryAfterMs: 60_000 }];
+    const polling = poll();
+    await rig.clock.advance(10_000);
+    expect(await polling).toMatchObject({ kind: 'timeout', evidence: { polls: 3 } });
+    expect(rig.reporter.of('probe').map(({ elapsedMs }) => elapsedMs - 3_000)).toEqual([0, 1_000, 9_000]);
   });
 });

@@ -89,7 +89,7 @@ describe('probe', () => {
     expect(await probing).toMatchObject({
       code: 'PROBE_TIMEOUT',
       message:
-        'expected 200 from http://probe.invalid/healthz within 60 s of starting 1.1.0; last seen: HTTP 500',
+        'expected http://probe.invalid/healthz to be healthy within 60 s of starting 1.1.0; last seen: HTTP 500',
       evidence: ['60 looks at http://probe.invalid/healthz in 60000 ms', 'last: HTTP 500'],
     });
     expect(rig.clock.sleeping).toBe(0);

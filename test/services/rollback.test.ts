@@ -178,7 +178,7 @@ describe('a rollback that fails', () => {
     expect(await failed()).toMatchObject({
       code: 'ROLLBACK_FAILED',
       message:
-        'going back to 1.0.0 failed: expected 200 from http://probe.invalid/healthz within 60 s of starting 1.0.0 again; last seen: HTTP 503 (PROBE_TIMEOUT)',
+        'going back to 1.0.0 failed: expected http://probe.invalid/healthz to be healthy within 60 s of starting 1.0.0 again; last seen: HTTP 503 (PROBE_TIMEOUT)',
     });
     expect(rig.workload.running?.target.ref).toEqual(from);
   });

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { request } from 'undici';
 import { afterEach, describe, expect, it } from 'vitest';
-import { parseAddress, runServe } from '../../src/sidecar/serve.ts';
+import { parseAddress } from '../../src/sidecar/address.ts';
+import { runServe } from '../../src/sidecar/serve.ts';
 
 describe('the address of the service', () => {
   it.each([
@@ -47,7 +48,12 @@ describe('the role serve', () => {
 
   it.each(['SIGTERM', 'SIGINT'] as const)('serves until %s, then ends with 0', async (signal) => {
     const child = spawn(process.execPath, [join(import.meta.dirname, 'fixtures/serve.ts')], {
-      env: { ...process.env, CORESDK_HTTP_ADDR: '127.0.0.1:0', CORESDK_TENANT: 'acme' },
+      env: {
+        ...process.env,
+        CORESDK_HTTP_ADDR: '127.0.0.1:0',
+        CORESDK_GRPC_ADDR: '127.0.0.1:0',
+        CORESDK_TENANT: 'acme',
+      },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     children.push(child);
@@ -56,15 +62,16 @@ describe('the role serve', () => {
     const url = /http:\/\/127\.0\.0\.1:\d+/.exec(line.toString())?.[0] ?? line.toString();
     const { body } = await request(`${url}/version`);
     expect(await body.json()).toMatchObject({ version: '1.2.3', pid: child.pid, tenant: 'acme' });
+    expect(line.toString()).toMatch(/ and grpc:\/\/127\.0\.0\.1:\d+\n$/);
     child.kill(signal);
     expect(await ended).toEqual([0, null]);
   });
 
-  const run = async (address: string): Promise<{ code: number; lines: string[] }> => {
+  const run = async (address: string, grpc = 'none'): Promise<{ code: number; lines: string[] }> => {
     const lines: string[] = [];
     const stderr = { write: (text: string) => lines.push(text) };
     const code = await runServe({
-      env: { CORESDK_HTTP_ADDR: address },
+      env: { CORESDK_HTTP_ADDR: address, CORESDK_GRPC_ADDR: grpc },
       version: '1.2.3',
       stderr,
       stop: AbortSignal.abort(),
@@ -82,6 +89,24 @@ describe('the role serve', () => {
     });
     server.close();
     await once(server, 'close');
+  });
+
+  it('says the same of its gRPC port, and lets go of the other', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const taken = `127.0.0.1:${String((server.address() as AddressInfo).port)}`;
+    expect(await run('127.0.0.1:0', taken)).toEqual({
+      code: 1,
+      lines: [`coresdk-sidecar serve: expected ${taken} to be free, found that it is in use\n`],
+    });
+    server.close();
+    await once(server, 'close');
+    expect((await run('127.0.0.1:0', 'off')).lines[0]).toMatch(/CORESDK_GRPC_ADDR.*"off"/);
+  });
+
+  it('has no gRPC port where none is wanted', async () => {
+    const { lines } = await run('127.0.0.1:0');
+    expect(lines[0]).not.toContain('grpc');
   });
 
   it('says in one line that its address is not one, and ends with 2', async () => {

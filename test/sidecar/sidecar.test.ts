@@ -74,7 +74,8 @@ describe('the sidecar service', () => {
   it('says why it cannot listen', async () => {
     const { sidecar } = await start();
     await expect(start({ http: { host: '127.0.0.1', port: sidecar.address.port } })).rejects.toMatchObject({
-      code: 'EADDRINUSE',
+      code: 'CONFIG_INVALID',
+      cause: { code: 'EADDRINUSE' },
     });
   });
 
@@ -89,6 +90,18 @@ describe('the sidecar service', () => {
     socket.write('\r\n');
     const [answer] = (await once(socket, 'data')) as [Buffer];
     expect(answer.toString()).toMatch(/^HTTP\/1\.1 200 /);
+    await closed;
+  });
+
+  it('says that it is stopping to a request in flight', async () => {
+    const { sidecar } = await start();
+    const socket = connect(sidecar.address.port, '127.0.0.1');
+    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\n');
+    await get(`http://127.0.0.1:${String(sidecar.address.port)}/healthz`);
+    const closed = sidecar.close();
+    socket.write('\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 503 [^]*"draining"/);
     await closed;
   });
 

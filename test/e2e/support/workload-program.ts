@@ -14,6 +14,8 @@ export type Behaviour =
   | 'answers500Stubborn'
   /** Healthy, but 500 while there is a file with the name `$SICK_FILE`. */
   | 'healthyUnlessSick'
+  /** Healthy at its first two looks; then 500 and 200 in turns. */
+  | 'flaps'
   /** 500, with a child in its group that ignores SIGTERM and writes its pid to `$CHILD_PID_FILE`. */
   | 'answers500WithChild'
   /** Healthy; its listener is a child in a session of its own, which outlives it and writes its pid to `$CHILD_PID_FILE`. */
@@ -35,7 +37,8 @@ const { spawn } = require('node:child_process');
 const version = ${JSON.stringify(version)};
 const behaviour = ${JSON.stringify(behaviour)};
 const { PORT, CHILD_PID_FILE, SICK_FILE } = process.env;
-const sick = () => behaviour.startsWith('answers500') || (behaviour === 'healthyUnlessSick' && fs.existsSync(SICK_FILE));
+let looks = 0;
+const sick = () => behaviour.startsWith('answers500') || (behaviour === 'flaps' && (looks += 1) > 2 && looks % 2 === 1) || (behaviour === 'healthyUnlessSick' && fs.existsSync(SICK_FILE));
 const listen = () => http.createServer((request, response) => {
   response.statusCode = request.url === '/healthz' && sick() ? 500 : 200;
   response.setHeader('connection', 'close');
