@@ -1,8 +1,12 @@
 import { pino } from 'pino';
+import { systemClock } from '../adapters/clock.ts';
+import { createServiceManager, takeNotifySettings } from '../adapters/service-manager.ts';
 import { complain } from '../complain.ts';
 import { loadConfig } from '../config/index.ts';
 import { startDaemon } from '../daemon.ts';
 import { embedded } from '../embedded.ts';
+import type { UpdateError } from '../errors.ts';
+import { announce } from './service-notices.ts';
 
 /** What the role of the daemon needs from the command line. */
 export interface RunOptions {
@@ -36,6 +40,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
 async function run({ configPath, program }: RunOptions): Promise<number> {
   // First of all: a signal during the start must not leave a workload behind.
   const stop = asked();
+  const settings = takeNotifySettings(process.env, process.pid);
   const { config, warnings } = await loadConfig({ path: configPath });
   const logger = pino({ level: config.log.level, base: null });
   for (const warning of warnings) logger.warn(warning);
@@ -45,6 +50,17 @@ async function run({ configPath, program }: RunOptions): Promise<number> {
   if (embedded.trust?.development === true)
     logger.warn('DEVELOPMENT KEYS: this program trusts throw-away keys; never run it in production');
   logger.info({ version: embedded.version, channel: config.update.channel }, 'daemon started');
+  const warn = (error: UpdateError): void => {
+    logger.warn({ code: error.code }, error.message);
+  };
+  const announcer = announce({
+    manager: createServiceManager({ ...settings, path: process.env['PATH'], warn }),
+    api: daemon.api,
+    clock: systemClock,
+    rollbackTimeoutMs: config.update.rollbackTimeoutMs,
+    stopTimeoutMs: config.workload.stopTimeoutMs,
+    warn,
+  });
   try {
     const signal = await Promise.race([stop, fatal.promise]);
     logger.info(`stopping on ${signal}`);
@@ -53,7 +69,9 @@ async function run({ configPath, program }: RunOptions): Promise<number> {
     logger.fatal({ err: error }, 'this is a bug: the update machine ended; stopping');
     return 1;
   } finally {
+    announcer.stopping();
     await daemon.stop();
+    await announcer.close();
     logger.info('stopped');
   }
 }
