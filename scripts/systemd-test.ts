@@ -41,7 +41,9 @@ async function main(json: string | null): Promise<boolean> {
     return conclude([], json, reason);
   }
   const report = createReport();
-  const root = await rootFolder(report.say);
+  const root = await rootFolder((line) => {
+    report.say(line);
+  });
   const secrets = await mkdtemp(join(tmpdir(), 'coresdk-systemd-test-'));
   const share = join(secrets, 'share');
   await cp(join(REPOSITORY, 'deploy/systemd'), join(share, 'units'), { recursive: true });

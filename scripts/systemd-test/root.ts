@@ -7,7 +7,7 @@ import { must, run } from './command.ts';
 
 /** Where roots are kept between runs. */
 const CACHE_VARIABLE = 'CORESDK_SYSTEMD_TEST_CACHE';
-/** Changes when the content does. */
+/** Changes when the content does (libatomic1 and libstdc++6 are Node's). */
 const RECIPE = 1;
 const BOOTSTRAP_MS = 6 * 60_000;
 
@@ -52,7 +52,12 @@ export async function rootFolder(say: (line: string) => void): Promise<string> {
   await mkdir(cache, { recursive: true });
   const draft = await mkdtemp(`${root}.draft-`);
   try {
-    const args = ['--variant=minbase', '--include=systemd,systemd-sysv,dbus', suite, draft];
+    const args = [
+      '--variant=minbase',
+      '--include=systemd,systemd-sysv,dbus,libatomic1,libstdc++6',
+      suite,
+      draft,
+    ];
     await must('debootstrap', [...args, await mirrorOf(suite)], {
       patienceMs: BOOTSTRAP_MS,
       env: await proxyOf(),
