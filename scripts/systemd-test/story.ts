@@ -28,7 +28,7 @@ const config = (update: object = {}, rest: object = {}): object => ({
 const QUICK = `install -d /etc/systemd/system/${UNIT}.d
 printf '[Service]\\nRestartSec=300ms\\nWatchdogSec=6s\\n' > /etc/systemd/system/${UNIT}.d/quick.conf`;
 
-const isServe = ({ command }: { command: string }): boolean => command.endsWith(" serve");
+const isServe = ({ command }: { command: string }): boolean => command.endsWith(' serve');
 const isDaemon = ({ command }: { command: string }): boolean => / --config \S+$/.test(command);
 
 /** Exactly one workload and one daemon, of the version that is wanted, healthy and idle. */
@@ -208,7 +208,11 @@ async function watchdog(stage: Stage): Promise<void> {
   await site.untilShows('NRestarts', (value) => value === '2');
   await site.untilShows('ActiveState', (value) => value === 'active');
   const log = await site.machine.must('journalctl', ['--no-pager', '--output=cat', '--unit', UNIT]);
-  report.check('watchdog: systemd ended the daemon that hung', log.includes('Watchdog timeout'), log.slice(-500));
+  report.check(
+    'watchdog: systemd ended the daemon that hung',
+    log.includes('Watchdog timeout'),
+    log.slice(-500),
+  );
   await settled(stage, 'watchdog', '1.5.0');
 }
 

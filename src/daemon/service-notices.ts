@@ -110,6 +110,7 @@ export function announce(options: AnnounceOptions): Announcer {
   let told = '';
   let stopped = false;
   let woken = new AbortController();
+  let again = false;
   let unreadable = false;
 
   const loop = (turn: () => Promise<void>): void => {
@@ -170,8 +171,10 @@ export function announce(options: AnnounceOptions): Announcer {
       woken = new AbortController();
       await look(api);
       await clock.sleep(LOOK_MS, end.signal);
-      if (ready)
+      if (ready && !again)
         await quietly(clock.sleep(REFRESH_MS - LOOK_MS, AbortSignal.any([end.signal, woken.signal])));
+      // What an event sets off (the next check, a health that changes) is there a moment after it.
+      again = woken.signal.aborted;
     });
   }
 
