@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { assignments, type Notice, type ServiceManager } from '../../src/adapters/service-manager.ts';
 import type { ControlEvent, Status } from '../../src/control/api.ts';
 import { announce, isReady, type Announcer } from '../../src/daemon/service-notices.ts';
-import type { UpdateError } from '../../src/errors.ts';
+import { UpdateError } from '../../src/errors.ts';
 import { sampleStatus } from '../control/support/samples.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
 
@@ -168,7 +168,7 @@ describe('STATUS', () => {
     const host = rig(sampleStatus(), { watchdogMs: 3_000 });
     await host.clock.advance(0);
     host.told();
-    host.status = new Error('the disk is gone') as UpdateError;
+    host.status = new UpdateError('STATE_DIR_UNUSABLE', 'the disk is gone');
     host.happen('state');
     await host.clock.advance(100_000);
     expect(host.warnings.map(({ message }) => message)).toEqual(['the disk is gone']);
