@@ -13,7 +13,7 @@ import { boot, whyNot, type Machine } from './systemd-test/machine.ts';
 import { createPublisher } from './systemd-test/publisher.ts';
 import { conclude, createReport, type Report } from './systemd-test/report.ts';
 import { rootFolder } from './systemd-test/root.ts';
-import { createSite, logOf, SHARE } from './systemd-test/site.ts';
+import { createSite, FEED_URL, logOf, NODE, SHARE } from './systemd-test/site.ts';
 import { CHAPTERS } from './systemd-test/story.ts';
 
 /** The whole run, the making of the root aside. */
@@ -21,7 +21,11 @@ const LIMIT_MS = 6 * 60_000;
 const REPOSITORY = join(import.meta.dirname, '..');
 
 async function play(machine: Machine, secrets: string, share: string, report: Report): Promise<void> {
-  const stage = { site: createSite(machine), publisher: await createPublisher(secrets, share), report };
+  const stage = {
+    site: createSite(machine),
+    publisher: await createPublisher(secrets, share, FEED_URL),
+    report,
+  };
   for (const [name, chapter] of Object.entries(CHAPTERS)) {
     report.say(`── ${name}`);
     try {
@@ -58,7 +62,7 @@ async function main(json: string | null): Promise<boolean> {
   const limit = setTimeout(give(`expected an end within ${String(LIMIT_MS / 1000)} s`), LIMIT_MS);
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, give(`stopped by ${name}`));
   try {
-    machine = await boot({ root, binds: { [process.execPath]: '/usr/local/bin/node', [share]: SHARE } });
+    machine = await boot({ root, binds: { [process.execPath]: NODE, [share]: SHARE } });
     report.say('systemd runs in the container');
     await Promise.race([play(machine, secrets, share, report), interrupted.promise]);
   } catch (error) {

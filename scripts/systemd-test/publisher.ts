@@ -4,12 +4,14 @@ import { hostPlatform } from '../../src/config/index.ts';
 import { createBundle } from '../../src/publish/bundle-writer.ts';
 import { publishToFeed } from '../../src/publish/feed.ts';
 import { generateKeys } from '../../src/publish/keys.ts';
+import { promoteRelease } from '../../src/publish/promote.ts';
 import { loadSignerFor } from '../../src/publish/signer.ts';
 import { readTrustFile } from '../../src/publish/trust-file.ts';
 import { build } from '../build.ts';
 import { must } from './command.ts';
 
 const PRODUCT = 'coresdk-sidecar';
+const BAKED_MS = 8 * 24 * 3600 * 1000;
 
 /** How a release behaves. */
 export type Behaviour = 'good' | 'broken' | 'slow';
@@ -26,15 +28,20 @@ export interface Publisher {
   build(version: string, behaviour?: Behaviour): Promise<string>;
   /** Builds, signs and publishes a version on edge. */
   publish(version: string, behaviour?: Behaviour): Promise<void>;
+  /** The same, on stable: it was on edge 8 days before, and is promoted now. */
+  promote(version: string): Promise<void>;
   /** Builds a version, and signs it for hosts without a network; resolves with the bundle's path below `share`. */
   airgap(version: string): Promise<string>;
 }
 
 /**
+ * Makes the keys and an empty feed.
+ *
+ * @param feedUrl - where a host finds the feed; built into each program
  * @param secrets - a folder for private keys and drafts
  * @param share - the folder that the host under test sees
  */
-export async function createPublisher(secrets: string, share: string): Promise<Publisher> {
+export async function createPublisher(secrets: string, share: string, feedUrl: string): Promise<Publisher> {
   const keys = join(secrets, 'keys');
   const feedDir = join(share, 'feed');
   await mkdir(feedDir);
@@ -55,8 +62,16 @@ export async function createPublisher(secrets: string, share: string): Promise<P
       trust: trustFile,
       version,
       replace,
+      feedUrl,
     });
     return program;
+  };
+  const toEdge = async (version: string, behaviour: Behaviour, now: number): Promise<void> => {
+    const out = join(secrets, `${PRODUCT}-${version}.jws`);
+    await bundle(version, behaviour, 'feed', out);
+    const signer = await loadSignerFor(keys, 'head-edge');
+    await publishToFeed({ feedDir, channel: 'edge', bundles: [out], signer, trust, now });
+    await readable();
   };
   const bundle = async (
     version: string,
@@ -81,11 +96,10 @@ export async function createPublisher(secrets: string, share: string): Promise<P
       await readable();
       return program;
     },
-    publish: async (version, behaviour = 'good') => {
-      const out = join(secrets, `${PRODUCT}-${version}.jws`);
-      await bundle(version, behaviour, 'feed', out);
-      const signer = await loadSignerFor(keys, 'head-edge');
-      await publishToFeed({ feedDir, channel: 'edge', bundles: [out], signer, trust });
+    publish: (version, behaviour = 'good') => toEdge(version, behaviour, Date.now()),
+    promote: async (version) => {
+      await toEdge(version, 'good', Date.now() - BAKED_MS);
+      await promoteRelease({ feedDir, signer: await loadSignerFor(keys, 'head-stable'), trust });
       await readable();
     },
     airgap: async (version) => {

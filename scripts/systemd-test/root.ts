@@ -7,7 +7,9 @@ import { must, run } from './command.ts';
 
 /** Where roots are kept between runs. */
 const CACHE_VARIABLE = 'CORESDK_SYSTEMD_TEST_CACHE';
-/** Changes when the content does (libatomic1 and libstdc++6 are Node's). */
+/** What the container needs: systemd, Node's libraries, and what the documentation's commands call. */
+const PACKAGES = ['systemd', 'systemd-sysv', 'dbus', 'libatomic1', 'libstdc++6', 'sudo', 'curl'];
+/** Changes when the content does. */
 const RECIPE = 1;
 const BOOTSTRAP_MS = 6 * 60_000;
 
@@ -52,12 +54,7 @@ export async function rootFolder(say: (line: string) => void): Promise<string> {
   await mkdir(cache, { recursive: true });
   const draft = await mkdtemp(`${root}.draft-`);
   try {
-    const args = [
-      '--variant=minbase',
-      '--include=systemd,systemd-sysv,dbus,libatomic1,libstdc++6',
-      suite,
-      draft,
-    ];
+    const args = ['--variant=minbase', `--include=${PACKAGES.join(',')}`, suite, draft];
     await must('debootstrap', [...args, await mirrorOf(suite)], {
       patienceMs: BOOTSTRAP_MS,
       env: await proxyOf(),

@@ -10,6 +10,10 @@ import type { Machine } from './machine.ts';
 export const UNIT = 'coresdk-sidecar.service';
 /** Where the container sees what the host shares. */
 export const SHARE = '/srv/coresdk-test';
+/** Where it sees the Node that this runs on. */
+export const NODE = '/srv/coresdk-test-node';
+/** The feed as the container sees it. */
+export const FEED_URL = `file://${SHARE}/feed`;
 
 const PATIENCE_MS = 40_000;
 

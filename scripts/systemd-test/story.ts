@@ -1,7 +1,8 @@
 /** The life of the sidecar under a real systemd, from its installation to its stop. One function a chapter; each leaves it running. */
+import { followDocs } from './docs.ts';
 import type { Publisher } from './publisher.ts';
 import type { Report } from './report.ts';
-import { environmentOf, SHARE, UNIT, type Site } from './site.ts';
+import { environmentOf, FEED_URL, NODE, SHARE, UNIT, type Site } from './site.ts';
 
 /** What a chapter needs. */
 export interface Stage {
@@ -13,7 +14,7 @@ export interface Stage {
 const config = (update: object = {}, rest: object = {}): object => ({
   update: {
     channel: 'edge',
-    feed_url: `file://${SHARE}/feed`,
+    feed_url: FEED_URL,
     check_interval: 3600,
     rollback_timeout: 10,
     jitter: 0,
@@ -27,6 +28,9 @@ const config = (update: object = {}, rest: object = {}): object => ({
 /** Short times, so that the test need not wait for those that are right for a host. */
 const QUICK = `install -d /etc/systemd/system/${UNIT}.d
 printf '[Service]\\nRestartSec=300ms\\nWatchdogSec=6s\\n' > /etc/systemd/system/${UNIT}.d/quick.conf`;
+
+/** The folder that the operator brought the files to. */
+const BROUGHT = '/root/brought';
 
 const isServe = ({ command }: { command: string }): boolean => command.endsWith(' serve');
 const isDaemon = ({ command }: { command: string }): boolean => / --config \S+$/.test(command);
@@ -54,17 +58,22 @@ async function settled({ site, report }: Stage, what: string, version: string): 
   report.check(`${what}: systemctl shows "${version} healthy; next check …"`, text !== '', text);
 }
 
+/** The installation on a VM, by the documentation's own commands. */
 async function install({ site, report, publisher }: Stage): Promise<void> {
+  const { machine } = site;
   await publisher.build('1.0.0');
-  await site.machine.sh(`
-    install -m 644 ${SHARE}/units/coresdk-sidecar.sysusers.conf /usr/lib/sysusers.d/coresdk-sidecar.conf
-    systemd-sysusers
-    install -m 755 ${SHARE}/builds/1.0.0/coresdk-sidecar /usr/local/bin/coresdk-sidecar
-    ln -s coresdk-sidecar /usr/local/bin/core
-    install -m 644 ${SHARE}/units/${UNIT} /etc/systemd/system/${UNIT}
-    ${QUICK}
-    systemctl daemon-reload`);
-  const verified = await site.machine.run('systemd-analyze', [
+  // There is a stable release, the one that is installed: nothing to do, and nothing to complain of.
+  await publisher.promote('1.0.0');
+  await machine.sh(`
+    mkdir ${BROUGHT}
+    cp ${SHARE}/builds/1.0.0/coresdk-sidecar ${SHARE}/units/${UNIT} ${SHARE}/units/coresdk-sidecar.sysusers.conf ${SHARE}/units/sidecar.yaml ${BROUGHT}
+    cp ${NODE} ${BROUGHT}/node`);
+  await followDocs(machine, report, {
+    page: 'install.md',
+    folder: BROUGHT,
+    pick: (heading) => /^[234]\. /.test(heading),
+  });
+  const verified = await machine.run('systemd-analyze', [
     'verify',
     '--man=no',
     `/etc/systemd/system/${UNIT}`,
@@ -74,15 +83,23 @@ async function install({ site, report, publisher }: Stage): Promise<void> {
     verified.code === 0 && verified.stderr === '',
     verified,
   );
-  const { stdout } = await site.machine.run('systemd-analyze', ['security', '--no-pager', UNIT]);
+  const { stdout } = await machine.run('systemd-analyze', ['security', '--no-pager', UNIT]);
   const score = /exposure level for \S+: ([\d.]+)/.exec(stdout)?.[1] ?? 'none';
   report.check('install: systemd-analyze security is below 2', Number(score) < 2, score);
+  const { ActiveState, SubState, Type } = await site.show('ActiveState', 'SubState', 'Type');
+  report.check(
+    'install: active',
+    Type === 'notify' && ActiveState === 'active' && SubState === 'running',
+    SubState,
+  );
+  await site.systemctl('stop', UNIT);
+  await machine.sh(`${QUICK}\nsystemctl daemon-reload`);
   await site.configure(config());
 }
 
 async function start(stage: Stage): Promise<void> {
   const { site, report } = stage;
-  await site.systemctl('enable', '--now', UNIT);
+  await site.systemctl('start', UNIT);
   const { ActiveState, SubState, Type } = await site.show('ActiveState', 'SubState', 'Type');
   report.check(
     'start: Type=notify is active',
@@ -277,6 +294,43 @@ async function stop(stage: Stage): Promise<void> {
   report.check('start again: current points to a version', pointer === 'versions/1.5.0', pointer);
 }
 
+/** A host without a network, by the documentation's own commands. */
+async function airGap({ site, report, publisher }: Stage): Promise<void> {
+  const { machine } = site;
+  const bundle = (await publisher.airgap('1.3.0')).split('/').at(-1) ?? '';
+  await site.systemctl('stop', UNIT);
+  await machine.sh(`
+    rm -rf /var/lib/coresdk /etc/systemd/system/${UNIT}.d
+    systemctl daemon-reload
+    install -d /mnt/artifact-store
+    cp ${SHARE}/${bundle} /mnt/artifact-store/`);
+  await site.configure({
+    update: { channel: 'manual', bundle_path: `/mnt/artifact-store/${bundle}` },
+    probe: { interval: 0.2 },
+  });
+  await site.systemctl('start', UNIT);
+  await followDocs(machine, report, {
+    page: 'air-gap.md',
+    folder: '/',
+    pick: (heading) => /^[23]\. /.test(heading),
+  });
+  const answer = await site.answer();
+  report.check('air gap: 1.3.0 answers', answer === '1.3.0', answer);
+}
+
+/** What is left when it is taken away, by the documentation's own commands. */
+async function takeAway({ site, report }: Stage): Promise<void> {
+  await followDocs(site.machine, report, {
+    page: 'install.md',
+    folder: '/',
+    pick: (heading) => heading === 'Take it away',
+  });
+  const left = await site.machine.sh(
+    'ls -d /var/lib/coresdk /etc/coresdk /usr/local/bin/core 2>/dev/null || true',
+  );
+  report.check('take away: nothing is left', left === '' && (await site.processes()).length === 0, left);
+}
+
 /** The unit, the configuration and the commands of the reference document, as they are written there. */
 async function reference(stage: Stage): Promise<void> {
   const { site, report, publisher } = stage;
@@ -338,5 +392,7 @@ export const CHAPTERS: Readonly<Record<string, (stage: Stage) => Promise<void>>>
   watchdog,
   'unhealthy start': unhealthyStart,
   stop,
+  'air gap': airGap,
   'reference unit': reference,
+  'take away': takeAway,
 };
