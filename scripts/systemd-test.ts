@@ -70,7 +70,8 @@ async function main(json: string | null): Promise<boolean> {
   } finally {
     clearTimeout(limit);
     await machine?.end();
-    await rm(secrets, { recursive: true, force: true });
+    // A chapter that was interrupted may still be writing.
+    await rm(secrets, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
   }
   return conclude(report.checks, json);
 }
