@@ -7,12 +7,19 @@ export const ROOT = join(import.meta.dirname, '../../..');
 /** The folder with the reference document's own files, as they stand there. */
 export const REFERENCE = join(ROOT, 'test/deploy/reference');
 
-/** Whether a program is installed; says so, once, where it is not and tests are skipped for it. */
-export function installed(program: string, what: string): boolean {
+/**
+ * Whether a program is installed; says so where it is not and tests are skipped for it. CI installs those that it needs, so there a
+ * missing one is a failure.
+ *
+ * @param inCi - whether CI installs it
+ */
+export function installed(program: string, what: string, inCi = true): boolean {
   try {
     execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
     return true;
-  } catch {
+  } catch (error) {
+    if (inCi && (process.env['CI'] ?? '') !== '')
+      throw new Error(`expected ${program} to be installed, as .ci/run does`, { cause: error });
     console.warn(`SKIPPED: ${what}: ${program} is not installed`);
     return false;
   }
