@@ -135,6 +135,7 @@ export const ERROR_CODES = {
   UNAUTHORIZED: row(1, 'operator', false, 'The request has no valid token.', 'Send `Authorization: Bearer …` with the token in `control.token_file`.'),
   HOST_NOT_ALLOWED: row(1, 'operator', false, 'The request names a host that is not this listener’s.', 'Add the name to `control.hosts`, or use the address itself.'),
   RATE_LIMITED: row(1, 'operator', true, 'Too many requests came from this address.', 'Wait for as long as Retry-After says.'),
+  SERVICE_MANAGER_UNREACHABLE: row(1, 'host', true, 'systemd could not be told how the daemon does.', 'Check that `systemd-notify` is installed and that the unit has `NotifyAccess=all`; or use `Type=simple` without `WatchdogSec=`.'),
   ATTEMPT_NOT_FOUND: row(1, 'operator', false, 'The daemon knows no attempt with this id.', 'See `core sidecar history` for the attempts that it knows.'),
   CONTROL_FAILED: row(1, 'program', true, 'The daemon refused or could not serve the request.', 'See the message and the daemon’s log.'),
   KEYS_EXIST: row(1, 'operator', false, 'The folder holds keys already, and keys are never overwritten.', 'Give another folder; move the old keys away only when nothing signed by them is needed any more.'),

@@ -10,7 +10,7 @@ import { UpdateError, hasErrno } from '../errors.ts';
 import type { HealthProbe, ProbeResult } from '../services/ports.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 import { boundedLook, oneLine } from './probe-look.ts';
-import { publicEnv } from './workload-env.ts';
+import { withoutPrivate } from './workload-env.ts';
 
 /** How much of the end of its output is kept, bytes. */
 const TAIL_BYTES = 4_096;
@@ -43,7 +43,7 @@ function run([file = '', ...args]: readonly string[], stop: AbortSignal): Promis
     const child = spawn(file, args, {
       detached: true,
       cwd: '/',
-      env: publicEnv(process.env),
+      env: withoutPrivate(process.env),
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const tail = tailOf(child);

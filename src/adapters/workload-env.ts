@@ -1,12 +1,20 @@
 /** The variable by which members of a workload's group are recognised once its leader has gone. */
 export const LAUNCH_ID_VARIABLE = 'CORESDK_LAUNCH_ID';
 
-/** What belongs to the daemon alone: its talk with systemd, its channel to a parent, and options of its own runtime. */
+/**
+ * What belongs to the daemon alone: its talk with systemd and what systemd says of this process (systemd.exec(5)), its channel to a
+ * parent, and options of its own runtime. `JOURNAL_STREAM` stays: it is about stderr, which the workload inherits, and says itself
+ * when it does not fit.
+ */
 const PRIVATE =
-  /^(NOTIFY_SOCKET|WATCHDOG_(PID|USEC)|LISTEN_(PID|PIDFDID|FDS|FDNAMES)|NODE_CHANNEL_(FD|SERIALIZATION_MODE)|NODE_OPTIONS)$/;
+  /^(NOTIFY_SOCKET|WATCHDOG_(PID|USEC)|LISTEN_(PID|PIDFDID|FDS|FDNAMES)|FDSTORE|(MAIN|MANAGER)PID(FDID)?|INVOCATION_ID|SYSTEMD_EXEC_PID|MEMORY_PRESSURE_(WATCH|WRITE)|NODE_CHANNEL_(FD|SERIALIZATION_MODE)|NODE_OPTIONS)$/;
 
-/** An environment without what belongs to the daemon alone. */
-export function publicEnv(own: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
+/**
+ * An environment without what is private to the daemon: for everything that it starts.
+ *
+ * @param own - the daemon's environment
+ */
+export function withoutPrivate(own: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(own))
     if (value !== undefined && !PRIVATE.test(name)) env[name] = value;
@@ -28,5 +36,5 @@ export function workloadEnv(
   configured: Readonly<Record<string, string>>,
   launchId: string,
 ): Record<string, string> {
-  return { ...publicEnv(own), ...configured, [LAUNCH_ID_VARIABLE]: launchId };
+  return { ...withoutPrivate(own), ...configured, [LAUNCH_ID_VARIABLE]: launchId };
 }

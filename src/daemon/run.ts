@@ -1,8 +1,13 @@
+import { systemClock } from '../adapters/clock.ts';
+import { createServiceManager, takeNotifySettings } from '../adapters/service-manager.ts';
 import { complain } from '../complain.ts';
-import { loadConfig } from '../config/index.ts';
+import { explain, loadConfig } from '../config/index.ts';
 import { startDaemon } from '../daemon.ts';
 import { embedded } from '../embedded.ts';
+import type { UpdateError } from '../errors.ts';
+import { openInspector } from './inspector.ts';
 import { createLogger } from './log-output.ts';
+import { announce } from './service-notices.ts';
 
 /** What the role of the daemon needs from the command line. */
 export interface RunOptions {
@@ -10,6 +15,8 @@ export interface RunOptions {
   readonly configPath: string | undefined;
   /** Absolute path of this program. */
   readonly program: string;
+  /** Whether the update machine is watched with the Stately Inspector; from source only. */
+  readonly inspect?: boolean;
 }
 
 /** Resolves with the name of the first signal that asks to stop. A second one ends the process at once. */
@@ -33,18 +40,41 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   }
 }
 
-async function run({ configPath, program }: RunOptions): Promise<number> {
+async function run({ configPath, program, inspect = false }: RunOptions): Promise<number> {
   // First of all: a signal during the start must not leave a workload behind.
   const stop = asked();
-  const { config, warnings } = await loadConfig({ path: configPath });
+  const notify = takeNotifySettings(process.env, process.pid);
+  const loaded = await loadConfig({ path: configPath });
+  const { config, warnings } = loaded;
   const logger = createLogger(config);
   for (const warning of warnings) logger.warn(warning);
 
+  const inspector = inspect ? await openInspector(embedded) : null;
+  if (inspector !== null) logger.info(`the Stately Inspector is at ${inspector.url}`);
   const fatal = Promise.withResolvers<never>();
-  const daemon = await startDaemon({ config, embedded, program, logger, onFatal: fatal.reject });
+  const daemon = await startDaemon({
+    config,
+    settings: explain(loaded),
+    embedded,
+    program,
+    logger,
+    onFatal: fatal.reject,
+    ...(inspector !== null && { inspect: inspector.inspect }),
+  });
   if (embedded.trust?.development === true)
     logger.warn('DEVELOPMENT KEYS: this program trusts throw-away keys; never run it in production');
   logger.info({ version: embedded.version, channel: config.update.channel }, 'daemon started');
+  const warn = (error: UpdateError): void => {
+    logger.warn({ code: error.code }, error.message);
+  };
+  const announcer = announce({
+    manager: createServiceManager({ ...notify, path: process.env['PATH'], warn }),
+    api: daemon.api,
+    clock: systemClock,
+    rollbackTimeoutMs: config.update.rollbackTimeoutMs,
+    stopTimeoutMs: config.workload.stopTimeoutMs,
+    warn,
+  });
   try {
     const signal = await Promise.race([stop, fatal.promise]);
     logger.info(`stopping on ${signal}`);
@@ -53,7 +83,10 @@ async function run({ configPath, program }: RunOptions): Promise<number> {
     logger.fatal({ err: error }, 'this is a bug: the update machine ended; stopping');
     return 1;
   } finally {
+    announcer.stopping();
     await daemon.stop();
+    await announcer.close();
+    inspector?.close();
     logger.info('stopped');
   }
 }

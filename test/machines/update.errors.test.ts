@@ -26,6 +26,7 @@ const NEVER: Readonly<Partial<Record<ErrorCode, string>>> = {
   NOTHING_TO_APPROVE: 'said by the command',
   BUSY: 'said by the command, before the event',
   DAEMON_UNREACHABLE: 'of the control client',
+  SERVICE_MANAGER_UNREACHABLE: 'of the talk with systemd: a warning in the log',
   ATTEMPT_NOT_FOUND: 'of the control API',
   CONTROL_FAILED: 'of the control API',
   UNAUTHORIZED: 'of the control API',

@@ -1,0 +1,102 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Script } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { parseAddress } from '../../src/sidecar/serve.ts';
+import { ROOT } from './support/tool.ts';
+
+interface Instruction {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** The instructions of a Dockerfile, continued lines joined. No linter can be had here: these are its rules that matter. */
+async function instructions(): Promise<Instruction[]> {
+  const text = await readFile(join(ROOT, 'deploy/docker/Dockerfile'), 'utf8');
+  const lines = text.replace(/^\s*#.*\n/gm, '').replace(/\\\n\s*/g, '');
+  return lines
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => {
+      const [, name = '', value = ''] = /^([A-Z]+) (.*)$/.exec(line) ?? [];
+      return { name, value };
+    });
+}
+
+const all = await instructions();
+const last = (name: string): string => all.findLast((it) => it.name === name)?.value ?? '';
+const words = (name: string): string[] => JSON.parse(last(name)) as string[];
+
+describe('the Dockerfile', () => {
+  it('is made of instructions that Docker knows', () => {
+    const known = ['ARG', 'FROM', 'RUN', 'COPY', 'ENV', 'USER', 'WORKDIR', 'VOLUME', 'EXPOSE', 'HEALTHCHECK'];
+    const names = new Set([...known, 'STOPSIGNAL', 'ENTRYPOINT', 'CMD']);
+    expect(all.filter(({ name }) => !names.has(name))).toEqual([]);
+  });
+
+  it('starts from a whole version of the Node that the project pins', async () => {
+    const { devDependencies } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
+      devDependencies: Record<string, string>;
+    };
+    expect(last('FROM')).toBe('${NODE_IMAGE}');
+    expect(last('ARG')).toBe(`NODE_IMAGE=node:${devDependencies['node'] ?? ''}-bookworm-slim`);
+  });
+
+  it('installs packages by version, and leaves no lists behind', () => {
+    const installs = all.filter(({ value }) => value.includes('apt-get install'));
+    expect(installs).toHaveLength(1);
+    for (const { value } of installs) {
+      const packages = /install -y --no-install-recommends (.*?) +&& /.exec(value)?.[1]?.split(' ') ?? [];
+      expect(packages.every((it) => it.includes('='))).toBe(true);
+      expect(value).toContain('rm -rf /var/lib/apt/lists');
+    }
+    expect(all.some(({ name, value }) => name === 'ADD' || /curl|wget|\| *sh/.test(value))).toBe(false);
+  });
+
+  it('runs as a user that is a number, and not root', () => {
+    expect(last('USER')).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+    const [uid, gid] = last('USER').split(':');
+    const made = all.map(({ value }) => value).join('\n');
+    expect(made).toContain(`--uid ${uid ?? ''} `);
+    expect(made).toContain(`--gid ${gid ?? ''} `);
+    // Nothing that is written after it belongs to root.
+    const after = all.slice(all.findIndex(({ name }) => name === 'USER'));
+    expect(after.some(({ name }) => name === 'RUN' || name === 'COPY')).toBe(false);
+  });
+
+  it('has tini as pid 1, and every command without a shell', () => {
+    expect(words('ENTRYPOINT')).toEqual(['/usr/bin/tini', '--']);
+    expect(words('CMD')).toEqual(['coresdk-sidecar']);
+    expect(last('HEALTHCHECK')).toMatch(/ CMD \["node", "-e", /);
+    expect(last('STOPSIGNAL')).toBe('SIGTERM');
+  });
+
+  it('keeps its state on a volume that belongs to that user', () => {
+    expect(last('VOLUME')).toBe('/var/lib/coresdk');
+    expect(
+      all.some(({ value }) => value.includes('install -d -o coresdk -g coresdk -m 0700 /var/lib/coresdk')),
+    ).toBe(true);
+  });
+
+  it('listens where ports are published to', () => {
+    const env = Object.fromEntries(
+      last('ENV')
+        .split(/\s+/)
+        .map((pair) => pair.split('=', 2)),
+    ) as Record<string, string>;
+    const ports = last('EXPOSE').split(' ').map(Number);
+    for (const name of ['CORESDK_HTTP_ADDR', 'CORESDK_GRPC_ADDR']) {
+      const { host, port } = parseAddress(name, env[name] ?? '');
+      expect(host).toBe('0.0.0.0');
+      expect(ports).toContain(port);
+    }
+  });
+
+  it('has a health check that ends with 0 only for an answer that is well', () => {
+    const [, json = ''] = / CMD (\[.*\])$/.exec(last('HEALTHCHECK')) ?? [];
+    const [program, flag, script = ''] = JSON.parse(json) as string[];
+    expect([program, flag]).toEqual(['node', '-e']);
+    expect(script).toContain('http://127.0.0.1:7701/healthz');
+    expect(() => new Script(script)).not.toThrow();
+  });
+});
