@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { complain } from '../complain.ts';
-import { loadConfig } from '../config/index.ts';
+import { explain, loadConfig } from '../config/index.ts';
 import { startDaemon } from '../daemon.ts';
 import { embedded } from '../embedded.ts';
 
@@ -36,12 +36,20 @@ export async function runDaemon(options: RunOptions): Promise<number> {
 async function run({ configPath, program }: RunOptions): Promise<number> {
   // First of all: a signal during the start must not leave a workload behind.
   const stop = asked();
-  const { config, warnings } = await loadConfig({ path: configPath });
+  const loaded = await loadConfig({ path: configPath });
+  const { config, warnings } = loaded;
   const logger = pino({ level: config.log.level, base: null });
   for (const warning of warnings) logger.warn(warning);
 
   const fatal = Promise.withResolvers<never>();
-  const daemon = await startDaemon({ config, embedded, program, logger, onFatal: fatal.reject });
+  const daemon = await startDaemon({
+    config,
+    settings: explain(loaded),
+    embedded,
+    program,
+    logger,
+    onFatal: fatal.reject,
+  });
   if (embedded.trust?.development === true)
     logger.warn('DEVELOPMENT KEYS: this program trusts throw-away keys; never run it in production');
   logger.info({ version: embedded.version, channel: config.update.channel }, 'daemon started');
