@@ -12,6 +12,12 @@ const GROUPS: Readonly<Record<string, () => Promise<(core: Command, context: Cli
   bundle: async () => (await import('./commands/bundle.ts')).addBundle,
   feed: async () => (await import('./commands/feed.ts')).addFeed,
   statechart: async () => (await import('./commands/statechart.ts')).addStatechart,
+  completion: async () => {
+    const { addCompletion } = await import('./commands/completion.ts');
+    return (core, context) => {
+      addCompletion(core, context, () => buildCli(context, context.stdout));
+    };
+  },
 };
 
 /**

@@ -10,12 +10,12 @@ const looks = [
   sampleProgress({
     state: 'downloading',
     to: '1.2.0',
-    progress: { kind: 'download', received_bytes: 0, total_bytes: 2048 },
+    progress: { kind: 'download', received_bytes: 0, total_bytes: 2048, ...SLOW },
   }),
   sampleProgress({
     state: 'downloading',
     to: '1.2.0',
-    progress: { kind: 'download', received_bytes: 1024, total_bytes: 2048 },
+    progress: { kind: 'download', received_bytes: 1024, total_bytes: 2048, ...SLOW },
   }),
   sampleProgress({
     state: 'probing',
