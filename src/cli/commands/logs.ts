@@ -28,8 +28,8 @@ async function followLogs(
     ending.abort();
   });
   const told = new Set<string>();
-  const early: LogView[] = [];
-  let before: 'unread' | 'read' = 'unread';
+  /** What came before the past was read; null afterwards. */
+  let early: LogView[] | null = [];
   const tell = (line: LogView): void => {
     if (!told.delete(JSON.stringify(line))) show(line);
   };
@@ -38,8 +38,8 @@ async function followLogs(
       show(line);
       told.add(JSON.stringify(line));
     }
-    before = 'read';
-    for (const line of early) tell(line);
+    for (const line of early ?? []) tell(line);
+    early = null;
   });
   const listening = (async () => {
     for await (const event of eventsOf(client, {
@@ -50,8 +50,8 @@ async function followLogs(
       },
     })) {
       if (event.kind !== 'log') continue;
-      if (before === 'unread') early.push(event.line);
-      else tell(event.line);
+      if (early === null) tell(event.line);
+      else early.push(event.line);
     }
   })();
   try {

@@ -87,7 +87,7 @@ _${program}() {
   elif [[ "$value" == '<file>' ]]; then
     # Names with blanks are one word each; bash quotes them.
     local IFS=$'\\n'
-    compopt -o filenames 2>/dev/null
+    compopt -o filenames 2>/dev/null || true
     COMPREPLY=($(compgen -f -- "$current"))
   elif [[ -n "$value" ]]; then
     COMPREPLY=($(compgen -W "$value" -- "$current"))

@@ -1,12 +1,13 @@
 /**
  * Completion for zsh 5 and later (zsh manual, "Completion System"). Pure.
  *
- * Invariant: words reach the script only in single quotes, so that no description can become code.
+ * Invariants: no variable has the name of one that zsh itself gives (`commands`, `options`, `path`, `words`); words reach the script
+ * only in single quotes, so that no description can become code.
  */
 import { allCommands, type CommandWords, type Values } from './tree.ts';
 
 const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
-/** \`_describe\` splits at the first colon that is not escaped. */
+/** `_describe` splits at the first colon that is not escaped. */
 const described = (word: string, text: string): string =>
   quoted(`${word.replaceAll('\\', '\\\\').replaceAll(':', '\\:')}:${text}`);
 
@@ -18,8 +19,8 @@ function valueText(values: Values | undefined): string {
 function commandCase({ path, commands, options, arguments: values }: CommandWords): string {
   return [
     `    ${quoted(path.join(' '))})`,
-    `      commands=(${commands.map((each) => described(each.path.at(-1) ?? '', each.summary)).join(' ')})`,
-    `      options=(${options.flatMap(({ flags, description }) => flags.map((flag) => described(flag, description))).join(' ')})`,
+    `      subcommands=(${commands.map((each) => described(each.path.at(-1) ?? '', each.summary)).join(' ')})`,
+    `      switches=(${options.flatMap(({ flags, description }) => flags.map((flag) => described(flag, description))).join(' ')})`,
     `      argument=${valueText(values.at(-1))}`,
     '      ;;',
   ].join('\n');
@@ -36,7 +37,7 @@ function valueCases({ path, options }: CommandWords): string[] {
 }
 
 /**
- * The script for zsh; saved as \`_core\` in a folder of \`$fpath\`, or taken in by \`source <(core completion zsh)\` after \`compinit\`.
+ * The script for zsh; saved as `_core` in a folder of `$fpath`, or taken in by `source <(core completion zsh)` after `compinit`.
  *
  * @param root - what can be typed
  * @param program - the name that is completed
@@ -60,7 +61,7 @@ ${all.flatMap(valueCases).join('\n')}
 _${program}() {
   local typed argument='' value='' name
   local -i index takes=0
-  local -a path_so_far commands options
+  local -a path_so_far subcommands switches
   _${program}_words ''
   for ((index = 2; index < CURRENT; index++)); do
     typed="\${words[index]}"
@@ -73,7 +74,7 @@ _${program}() {
       index=$((index + 1))
       continue
     fi
-    for name in "\${(@)commands%%:*}"; do
+    for name in "\${(@)subcommands%%:*}"; do
       [[ "$name" == "$typed" ]] || continue
       path_so_far+=("$typed")
       _${program}_words "\${(j: :)path_so_far}"
@@ -82,9 +83,9 @@ _${program}() {
   done
   ((takes)) || value="$argument"
   if ((!takes)) && [[ "\${words[CURRENT]}" == -* ]]; then
-    _describe -o option options
-  elif ((!takes)) && ((\${#commands} > 0)); then
-    _describe command commands
+    _describe -o option switches
+  elif ((!takes)) && ((\${#subcommands} > 0)); then
+    _describe command subcommands
   elif [[ "$value" == '<file>' ]]; then
     _files
   elif [[ -n "$value" ]]; then

@@ -38,7 +38,7 @@ function stateText({ state, to, from }: Extract<ControlEvent, { kind: 'state' }>
   };
 }
 
-/** An event in words; null for what is no news: progress, and what is waited for no longer. */
+/** An event in words; null for what is no news: progress, what is waited for no longer, and the quiet lines of the log. */
 export function said(event: ControlEvent): Said | null {
   switch (event.kind) {
     case 'state':
@@ -52,8 +52,9 @@ export function said(event: ControlEvent): Said | null {
       };
     case 'log': {
       const { level, message, code } = event.line;
+      if (level === 'debug' || level === 'info') return null;
       const text = `${level}: ${plain(message)}${code === null ? '' : ` [${code}]`}`;
-      return { text, tone: level === 'warn' ? 'warn' : ['error', 'fatal'].includes(level) ? 'bad' : null };
+      return { text, tone: level === 'warn' ? 'warn' : 'bad' };
     }
     case 'waiting':
       return event.waiting === null

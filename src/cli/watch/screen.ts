@@ -11,9 +11,9 @@ import { widthOf } from '../text-width.ts';
 /** Lines that are drawn over. */
 export interface Screen {
   /** Draws `lines` in the place of the last ones; none may be wider than the terminal is now. */
-  draw(lines: readonly string[]): void;
+  readonly draw: (lines: readonly string[]) => void;
   /** Restores the terminal; what was drawn last stays. Again: does nothing. */
-  close(): void;
+  readonly close: () => void;
 }
 
 const HIDE_CURSOR = '\u001B[?25l';

@@ -26,7 +26,7 @@ export interface ViewOptions {
 const NAME_WIDTH = 10;
 const INSTANT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 const HAPPENINGS_SHOWN = 6;
-/** Lines of the view that are never left out for the last events. */
+/** The widest strip of looks. */
 const STRIP_MAX = 40;
 
 const row = (name: string, ...pieces: readonly Piece[]): Line => [

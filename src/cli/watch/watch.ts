@@ -115,12 +115,12 @@ export async function watchStatus(
   void context.stopped().then(() => {
     ending.abort();
   });
+  // A call: the linter takes the property for constant.
+  const over = (): boolean => signal.aborted;
   const looks = statusLooks(client, sink);
   const tick = async (): Promise<void> => {
-    while (!signal.aborted) {
-      await pause(context.tickMs, signal);
-      if (!signal.aborted) await looks.look();
-    }
+    for (await pause(context.tickMs, signal); !over(); await pause(context.tickMs, signal))
+      await looks.look();
   };
   const listen = async (): Promise<void> => {
     const events = eventsOf(client, {

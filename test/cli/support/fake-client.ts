@@ -64,7 +64,7 @@ export class EventStream implements AsyncIterable<ControlEvent> {
     this.#taken = Promise.withResolvers();
     for (const event of events)
       if (event instanceof UpdateError) this.#queue.push(event);
-      else this.#queue.push({ at: ago(0), ...event, id: (this.#id += 1) } as ControlEvent);
+      else this.#queue.push({ at: ago(0), ...event, id: (this.#id += 1) });
     this.#wake.resolve(undefined);
     await this.#taken.promise;
   }
