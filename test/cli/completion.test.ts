@@ -3,13 +3,10 @@ import { execFile, execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { buildCli } from '../../src/cli/build.ts';
-import { allCommands, commandWords } from '../../src/cli/completion/tree.ts';
-import { createContext } from '../../src/cli/context.ts';
 import { ownFolder } from '../control/support/control-fixture.ts';
-import { captured, core, EMBEDDED } from './support/core.ts';
+import { core } from './support/core.ts';
+import { cliCommands } from './support/tree.ts';
 
 const run = promisify(execFile);
 const has = (shell: string): boolean => {
@@ -27,14 +24,6 @@ async function folder(): Promise<string> {
   await mkdir(join(dir, 'feed folder'));
   await writeFile(join(dir, 'sidecar.yaml'), '');
   return dir;
-}
-
-async function tree(): Promise<Command> {
-  const deps = { env: {}, stdout: captured(), stderr: captured(), embedded: EMBEDDED };
-  return buildCli(
-    createContext(deps, () => undefined),
-    captured(),
-  );
 }
 
 /** What each shell completes the same. */
@@ -58,7 +47,7 @@ describe('completion', () => {
     const scripts = await Promise.all(
       ['bash', 'zsh', 'fish'].map(async (shell) => (await core(['completion', shell])).out),
     );
-    const commands = allCommands(commandWords(await tree()));
+    const commands = await cliCommands();
     expect(commands.length).toBeGreaterThan(35);
     for (const { path, options } of commands)
       for (const script of scripts) {

@@ -13,10 +13,34 @@ interface LogsOptions extends DaemonOptions {
   readonly json?: true;
 }
 
-/**
- * The newest lines, then every line from then on, until it is told to stop. The stream is opened first, so that no line falls
- * between the two; what came in both is told once.
- */
+/** The lines of the past, then those that come: what came before the past was read waits, and what is in both is told once. */
+function inOrder(show: (line: LogView) => void): {
+  readonly past: (lines: readonly LogView[]) => void;
+  readonly live: (line: LogView) => void;
+} {
+  const early: LogView[] = [];
+  const told = new Set<string>();
+  let read = false;
+  const tell = (line: LogView): void => {
+    if (!told.delete(JSON.stringify(line))) show(line);
+  };
+  return {
+    past: (lines) => {
+      for (const line of lines) {
+        show(line);
+        told.add(JSON.stringify(line));
+      }
+      for (const line of early) tell(line);
+      read = true;
+    },
+    live: (line) => {
+      if (read) tell(line);
+      else early.push(line);
+    },
+  };
+}
+
+/** The newest lines, then every line from then on, until it is told to stop. */
 async function followLogs(
   context: CliContext,
   options: LogsOptions,
@@ -27,35 +51,20 @@ async function followLogs(
   void context.stopped().then(() => {
     ending.abort();
   });
-  const told = new Set<string>();
-  /** What came before the past was read; null afterwards. */
-  let early: LogView[] | null = [];
-  const tell = (line: LogView): void => {
-    if (!told.delete(JSON.stringify(line))) show(line);
-  };
-  const reading = client.logs(options.lines).then((lines) => {
-    for (const line of lines) {
-      show(line);
-      told.add(JSON.stringify(line));
-    }
-    for (const line of early ?? []) tell(line);
-    early = null;
-  });
-  const listening = (async () => {
-    for await (const event of eventsOf(client, {
+  const lines = inOrder(show);
+  const listen = async (): Promise<void> => {
+    const events = eventsOf(client, {
       signal: ending.signal,
       retryMs: context.tickMs,
       onLost: ({ message }) => {
         context.note(`note: ${plain(message)}; trying again`);
       },
-    })) {
-      if (event.kind !== 'log') continue;
-      if (early === null) tell(event.line);
-      else early.push(event.line);
-    }
-  })();
+    });
+    for await (const event of events) if (event.kind === 'log') lines.live(event.line);
+  };
   try {
-    await Promise.all([reading, listening]);
+    // The stream is opened first, so that no line falls between the two.
+    await Promise.all([listen(), client.logs(options.lines).then(lines.past)]);
   } finally {
     ending.abort();
   }

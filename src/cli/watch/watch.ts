@@ -119,8 +119,11 @@ export async function watchStatus(
   const over = (): boolean => signal.aborted;
   const looks = statusLooks(client, sink);
   const tick = async (): Promise<void> => {
-    for (await pause(context.tickMs, signal); !over(); await pause(context.tickMs, signal))
+    while (true) {
+      await pause(context.tickMs, signal);
+      if (over()) return;
       await looks.look();
+    }
   };
   const listen = async (): Promise<void> => {
     const events = eventsOf(client, {
