@@ -7,11 +7,9 @@ import type {
   Status,
   StoredVersionView,
   VersionView,
-  WaitingView,
   WorkloadView,
 } from '../control/api.ts';
 import type { Embedded } from '../embedded.ts';
-import { ERROR_CODES } from '../error-codes.ts';
 import { UpdateError, type ErrorRecord } from '../errors.ts';
 import { windowAt } from '../config/windows.ts';
 import type { UpdateContext } from '../machines/update.types.ts';
@@ -26,6 +24,7 @@ import type {
 } from '../services/ports.ts';
 import type { StateName, VersionRef } from '../types.ts';
 import { errorView, wentBackAsAsked, type Board, type TimedError } from './board.ts';
+import { nextAction } from './next-action.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
 const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));
@@ -107,70 +106,6 @@ export interface StatusSources {
   readonly context: UpdateContext;
 }
 
-const RESUME = '`core sidecar resume`';
-const RETRY = '`core sidecar retry`';
-
-/** What to do about a pause. */
-function afterPause({ code }: ErrorRecord): string {
-  if (code === 'UPDATES_PAUSED') return `Automatic updates are paused; ${RESUME} lets them go on.`;
-  const { next } = ERROR_CODES[code];
-  return next.includes(RESUME) ? next : `${next} Then ${RESUME}.`;
-}
-
-/** What to do about an update that waits. */
-function whileWaiting(waiting: WaitingView | null, release: string | null): string {
-  const name = release ?? 'the release';
-  if (waiting === null) return `${name} is staged and about to be swapped in; nothing to do.`;
-  if (waiting.for === 'approval')
-    return `Approve ${name}: \`core sidecar approve${release === null ? '' : ` ${release}`}\`.`;
-  return waiting.until === null
-    ? `${name} waits for a maintenance window; nothing to do.`
-    : `The window opens at ${waiting.until}; ${name} is swapped in then, nothing to do.`;
-}
-
-/** One sentence for the operator while an attempt is under way. */
-function whileBusy({ state, context, board }: StatusSources): string {
-  const to = context.plan?.to.version ?? context.release?.version ?? null;
-  switch (state) {
-    case 'recovering':
-      return 'It starts up, and mends what was interrupted; nothing to do.';
-    case 'waiting':
-      return whileWaiting(board.waiting(), to);
-    case 'rollingBack':
-    case 'rolledBack':
-      return `It goes back${context.plan === null ? '' : ` to ${context.plan.from.version}`}; nothing to do.`;
-    default:
-      return `An attempt is in ${state}; nothing to do.`;
-  }
-}
-
-/** One sentence for the operator while nothing is under way. */
-function whileIdle({ ports, config, context, board, disabled }: StatusSources): string {
-  const { state, ref, lastExit } = ports.workload.status();
-  if (state === 'crashed' || state === 'backingOff') {
-    const back = ref?.origin === 'store' ? ', or go back by `core sidecar rollback`' : '';
-    return `${ref?.version ?? 'The workload'} is down${lastExit === null ? '' : ` (${lastExit})`} and is started again by itself: read its log${back}.`;
-  }
-  if (disabled !== null) return `No updates: ${disabled}.`;
-  if (context.paused !== null) return afterPause(context.paused);
-  const { at, why } = board.nextCheck();
-  if (at !== null) return `The next check is at ${iso(at)}.`;
-  const byHand = config.update.bundlePath === null ? ' --bundle FILE' : '';
-  return config.update.channel === 'manual'
-    ? `No check by itself: ${why}; \`core sidecar update${byHand}\` installs a file.`
-    : `No check by itself: ${why}.`;
-}
-
-/** One sentence for the operator: what happens next, or what to do. */
-function nextAction(sources: StatusSources): string {
-  const { state, context } = sources;
-  if (state === 'idle') return whileIdle(sources);
-  if (state !== 'failed') return whileBusy(sources);
-  const error = context.ended?.error ?? context.paused;
-  const next = error === null ? '' : ERROR_CODES[error.code].next;
-  return next.includes(RETRY) ? next : `${next} Then ${RETRY}.`.trimStart();
-}
-
 /** A rollback may lead below the floor: legal, and said loudly for as long as it lasts. */
 function floorWarning(current: VersionRef, floor: VersionFloor | null): ErrorRecord[] {
   if (floor === null || !semver.lt(current.version, floor.version)) return [];
@@ -223,7 +158,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     feed_url: feedUrl,
     next_check_at: isoOrNull(nextCheckAt),
     next_check_why: why,
-    next_action: nextAction(sources),
+    next_action: nextAction({ state, context, board, config, workload, disabled }),
     last_error: lastError === null ? null : { ...errorView(lastError.error), at: iso(lastError.at) },
     held_back:
       held === null ? null : { version: held.version, reason: held.reason, until: isoOrNull(held.until) },
