@@ -17,7 +17,7 @@ export interface EventsOptions {
 /**
  * Every event from now on, until the signal fires. A daemon that is gone is waited for, as long as it takes.
  *
- * @throws UpdateError whatever the client rejects with but `DAEMON_UNREACHABLE` and `CONTROL_FAILED`
+ * @throws UpdateError whatever the client rejects with but `DAEMON_UNREACHABLE` and `RATE_LIMITED`
  * @example
  * for await (const event of eventsOf(client, { signal, retryMs: 1000, onLost })) show(event);
  */
@@ -37,7 +37,7 @@ export async function* eventsOf(
     } catch (error) {
       if (over()) return;
       const failure = UpdateError.from(error);
-      if (failure.code !== 'DAEMON_UNREACHABLE' && failure.code !== 'CONTROL_FAILED') throw failure;
+      if (failure.code !== 'DAEMON_UNREACHABLE' && failure.code !== 'RATE_LIMITED') throw failure;
       if (!lost) onLost(failure);
       lost = true;
     }

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { LogView } from '../../src/control/api.ts';
 import type { ErrorCode } from '../../src/error-codes.ts';
 import { ownFolder } from '../control/support/control-fixture.ts';
-import { ago, sampleProgress, sampleStatus } from '../control/support/samples.ts';
+import { ago, DIGEST, sampleProgress, sampleStatus } from '../control/support/samples.ts';
 import { ended, fault, viewOf } from '../control/support/scripted-api.ts';
 import { core, coreWithDaemon } from './support/core.ts';
 import { WELL, type EventStream } from './support/fake-client.ts';
@@ -83,11 +83,15 @@ describe('core sidecar approve', () => {
 
 describe('core sidecar versions', () => {
   it('is a line a version', async () => {
-    expect((await coreWithDaemon(['versions'])).out).toBe(
+    const versions = [
+      { version: '1.1.0', digest: DIGEST.current, committed_at: ago(7200), current: true, size_bytes: 28e6 },
+      { version: '1.0.0', digest: DIGEST.old, committed_at: null, current: false, size_bytes: 1500 },
+    ];
+    expect((await coreWithDaemon(['versions'], { versions })).out).toBe(
       [
         'version  digest        size      committed',
-        '1.1.0    bbbbbbbbbbbb  26.7 MiB  2 h ago (2026-01-02T01:04:05Z)   ← current',
-        '1.0.0    aaaaaaaaaaaa  25.7 MiB  25 h ago (2026-01-01T02:04:05Z)',
+        '1.1.0    bbbbbbbbbbbb  26.7 MiB  2 h ago (2026-01-02T01:04:05Z)  ← current',
+        '1.0.0    aaaaaaaaaaaa  1.5 KiB   never',
         '',
       ].join('\n'),
     );

@@ -63,8 +63,8 @@ export function said(event: ControlEvent): Said | null {
             text: `waits for ${event.waiting.for === 'window' ? 'a window' : 'an approval'}: ${plain(event.waiting.reason)}`,
             tone: 'warn',
           };
-    case 'probe':
-    case 'progress':
+    // Progress; or a kind that a newer daemon tells of.
+    default:
       return null;
   }
 }

@@ -174,7 +174,8 @@ function change(model: WatchModel, event: ControlEvent): WatchModel {
       return ended(model, event);
     case 'workload':
       return { ...model, workload: event.workload };
-    case 'log':
+    // A log line; or a kind that a newer daemon tells of.
+    default:
       return model;
   }
 }

@@ -269,6 +269,11 @@ describe('what is known', () => {
     expect(fresh.attempt?.path).toEqual(['checking', 'downloading', 'verifying']);
   });
 
+  it('takes no notice of a kind of event that it does not know', () => {
+    const unknown = { ...stamp(), kind: 'fleet', more: true } as unknown as ControlEvent;
+    expect(drawn(withEvent(downloading, unknown))).toBe(drawn(downloading));
+  });
+
   it('forgets the way of an attempt when another begins', () => {
     const next = withEvent(rolledBack, { ...entered('checking', null), attempt: 'a3' } as ControlEvent);
     expect(next.attempt).toMatchObject({ id: 'a3', path: ['checking'], ticks: [] });

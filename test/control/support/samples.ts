@@ -30,8 +30,8 @@ export function sampleStatus(changes: Partial<Status> = {}): Status {
     disabled: null,
     current: { version: '1.1.0', digest: DIGEST.current },
     versions: [
-      { version: '1.1.0', digest: DIGEST.current, committed_at: ago(7200), current: true, size_bytes: 28_000_000 },
-      { version: '1.0.0', digest: DIGEST.old, committed_at: ago(90_000), current: false, size_bytes: 27_000_000 },
+      { version: '1.1.0', digest: DIGEST.current, committed_at: ago(7200), current: true, size_bytes: 1_500 },
+      { version: '1.0.0', digest: DIGEST.old, committed_at: ago(90_000), current: false, size_bytes: 1_400 },
     ],
     version_floor: { version: '1.1.0', because: 'it was committed here' },
     watching: null,
