@@ -6,7 +6,7 @@
  */
 import type { AttemptProgress, ProgressView, WaitingView } from '../control/api.ts';
 import { bytes } from './bytes.ts';
-import type { Output } from './output.ts';
+import { sizeOf, type Output } from './output.ts';
 import { plain } from './plain.ts';
 import type { Style } from './style.ts';
 import { cut, widthOf } from './text-width.ts';
@@ -22,9 +22,6 @@ export interface ProgressDisplay {
 
 const BAR_WIDTH = 24;
 const CLEAR_LINE = '\r\u001B[2K';
-
-/** Where the width of a terminal is not known. */
-export const COLUMNS_DEFAULT = 80;
 
 /** A bar of fixed width. */
 export function bar(share: number, width: number = BAR_WIDTH): string {
@@ -121,7 +118,7 @@ function drawnOn(output: Output, style: Style): ProgressDisplay {
     show: (look, waiting = null) => {
       if (look.ended !== null) return;
       // The last column stays free: some terminals wrap once it is written.
-      const width = Math.max(1, (output.columns ?? COLUMNS_DEFAULT) - 1);
+      const width = Math.max(1, sizeOf(output).columns - 1);
       const line = drawing(look, waiting, width);
       if (line !== last) output.write(`${CLEAR_LINE}${style.bold(line)}`);
       last = line;

@@ -410,6 +410,28 @@ describe('core sidecar logs', () => {
     expect(await coreWithDaemon(['logs', '-n', '0'])).toMatchObject({ exit: 2 });
   });
 
+  it('--follow keeps what comes before the past was read in its place', async () => {
+    const past = Promise.withResolvers<readonly LogView[]>();
+    const stop = new AbortController();
+    let feeding = Promise.resolve();
+    const stream = (events: EventStream): void => {
+      feeding = (async () => {
+        await events.send({ kind: 'log', line: line('two') }, { kind: 'log', line: line('three') });
+        past.resolve([line('one'), line('two')]);
+        await past.promise;
+        await events.send({ kind: 'log', line: line('four') });
+        stop.abort();
+      })();
+    };
+    const run = await coreWithDaemon(
+      ['logs', '--follow'],
+      { logs: past.promise, stream },
+      { stop: stop.signal },
+    );
+    await feeding;
+    expect(run.out.match(/(one|two|three|four)$/gm)).toEqual(['one', 'two', 'three', 'four']);
+  });
+
   it('--follow goes on with every new line, each once, until it is stopped', async () => {
     const stop = new AbortController();
     const opened: Promise<void>[] = [];

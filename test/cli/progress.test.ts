@@ -108,6 +108,19 @@ describe('a long download', () => {
     expect(shown(downloading(10 * MIB, 40 * MIB, 2 * MIB, 15), columns)).toBe(line);
   });
 
+  it('never wraps, whatever the width', () => {
+    for (let columns = 1; columns < 120; columns += 1)
+      for (const left of [15, 1500])
+        expect(shown(downloading(10 * MIB, 40 * MIB, 2 * MIB, left), columns).length).toBeLessThan(
+          Math.max(2, columns),
+        );
+  });
+
+  it('takes a terminal without a size for one of 80 columns', () => {
+    const line = shown(downloading(10 * MIB, 40 * MIB, 2 * MIB, 15), 0);
+    expect(line).toBe(shown(downloading(10 * MIB, 40 * MIB, 2 * MIB, 15), 80));
+  });
+
   it('is a line each tenth elsewhere, once its speed is known', () => {
     const output = captured();
     const display = createProgress(output, plainStyle);

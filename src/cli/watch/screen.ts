@@ -4,8 +4,7 @@
  * Invariant: whatever happens, `close` leaves the cursor visible and below what was drawn last.
  */
 import { stripVTControlCharacters } from 'node:util';
-import type { Output } from '../output.ts';
-import { COLUMNS_DEFAULT } from '../progress.ts';
+import { sizeOf, type Output } from '../output.ts';
 import { widthOf } from '../text-width.ts';
 
 /** Lines that are drawn over. */
@@ -28,7 +27,7 @@ export function openScreen(output: Output): Screen {
   let open = false;
   /** Rows that the last lines take now: a terminal that was made narrower has wrapped them. */
   const rowsDrawn = (): number => {
-    const columns = Math.max(1, output.columns ?? COLUMNS_DEFAULT);
+    const { columns } = sizeOf(output);
     return drawn.reduce(
       (sum, line) => sum + Math.max(1, Math.ceil(widthOf(stripVTControlCharacters(line)) / columns)),
       0,

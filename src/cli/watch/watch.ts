@@ -4,15 +4,12 @@ import type { ControlClient } from '../../control/client.ts';
 import { UpdateError } from '../../errors.ts';
 import type { CliContext } from '../context.ts';
 import { eventsOf, pause } from '../events.ts';
+import { sizeOf } from '../output.ts';
 import { plainLine } from '../plain.ts';
-import { COLUMNS_DEFAULT } from '../progress.ts';
 import { changeLines } from './lines.ts';
 import { NOTHING_KNOWN, withEvent, withoutAnswer, withStatus, type WatchModel } from './model.ts';
 import { openScreen } from './screen.ts';
 import { viewLines } from './view.ts';
-
-/** Where the height of a terminal is not known. */
-const ROWS_DEFAULT = 24;
 
 /** What shows what is watched. */
 interface Sink {
@@ -30,8 +27,7 @@ function liveSink({ stdout, now, style }: CliContext): Sink {
   let model: WatchModel = NOTHING_KNOWN;
   const become = (changed: WatchModel): void => {
     model = changed;
-    const { columns = COLUMNS_DEFAULT, rows = ROWS_DEFAULT } = stdout;
-    screen.draw(viewLines(model, { columns, rows, now: now(), style }));
+    screen.draw(viewLines(model, { ...sizeOf(stdout), now: now(), style }));
   };
   return {
     status: (status, asked) => {

@@ -25,7 +25,7 @@ export interface Script {
   readonly history?: readonly AttemptView[];
   readonly versions?: readonly StoredVersionView[];
   readonly quarantine?: readonly QuarantineView[];
-  readonly logs?: readonly LogView[];
+  readonly logs?: readonly LogView[] | Promise<readonly LogView[]>;
   readonly config?: readonly ConfigEntry[];
   readonly doctor?: DoctorReport;
   /** Called with each stream of events that is opened. */
@@ -125,7 +125,7 @@ export function fakeClient(script: Script = {}): FakeClient {
     rollback: (version) => call('a2', 'rollback', version),
     versions: () => call(script.versions ?? sampleStatus().versions, 'versions'),
     quarantine: () => call(script.quarantine ?? [], 'quarantine'),
-    logs: (limit) => call((script.logs ?? []).slice(-limit), 'logs', limit),
+    logs: async (limit) => call((await (script.logs ?? [])).slice(-limit), 'logs', limit),
     config: () => call(script.config ?? [], 'config'),
     doctor: () => call(script.doctor ?? WELL, 'doctor'),
     events: ({ signal }) => {
