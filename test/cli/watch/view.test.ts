@@ -198,6 +198,12 @@ describe('the chart', () => {
     expect(chart(downloading, columns)).toBe(line);
   });
 
+  it('is whole from 60 columns on', () => {
+    for (const state of HAPPY_PATH)
+      for (let columns = 60; columns < 140; columns += 1)
+        expect(chart(after(entered(state)), columns)).toMatch(/^\[?idle.*\[?commit(ted)?\]?$/);
+  });
+
   it('tells what was gone through from what comes by colour', () => {
     const [, line = ''] = viewLines(rolledBack, { columns: 120, rows: 24, now: NOW, style: colourStyle });
     expect(line).toContain(colourStyle.good('swapping'));
