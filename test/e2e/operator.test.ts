@@ -90,7 +90,10 @@ describe('the operator', () => {
         if (event.kind === 'ended' && event.attempt.ended?.outcome === 'committed') stop.abort();
       },
     };
-    const watching = core(['sidecar', 'status', '--watch', '--json', ...socket], { stop: stop.signal, stdout });
+    const watching = core(['sidecar', 'status', '--watch', '--json', ...socket], {
+      stop: stop.signal,
+      stdout,
+    });
     await eventually('the stream is open', async () => {
       await core(['sidecar', 'update', '--dry-run', ...socket]);
       return events.length > 0 ? true : null;
