@@ -1,7 +1,7 @@
 /** The tree of commands. */
 import { Command } from 'commander';
 import type { CliContext } from './context.ts';
-import { exitCodesHelp } from './exit-code.ts';
+import { help } from './help.ts';
 import type { Output } from './output.ts';
 import { versionText } from './version-text.ts';
 
@@ -12,6 +12,12 @@ const GROUPS: Readonly<Record<string, () => Promise<(core: Command, context: Cli
   bundle: async () => (await import('./commands/bundle.ts')).addBundle,
   feed: async () => (await import('./commands/feed.ts')).addFeed,
   statechart: async () => (await import('./commands/statechart.ts')).addStatechart,
+  completion: async () => {
+    const { addCompletion } = await import('./commands/completion.ts');
+    return (core, context) => {
+      addCompletion(core, context, () => buildCli(context, context.stdout));
+    };
+  },
 };
 
 /**
@@ -36,7 +42,7 @@ export async function buildCli(context: CliContext, stdout: Output, first?: stri
       getOutHelpWidth: () => Math.min(110, stdout.columns ?? 100),
       getOutHasColors: () => false,
     })
-    .addHelpText('after', `${exitCodesHelp()}\nExample:\n  core sidecar update --check`);
+    .addHelpText('after', help([0, 1, 2, 3, 4, 5, 6], 'core sidecar status', 'core sidecar update --check'));
   const named = Object.entries(GROUPS).filter(([name]) => name === first);
   for (const [, load] of named.length > 0 ? named : Object.entries(GROUPS)) (await load())(core, context);
   return core;

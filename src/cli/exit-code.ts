@@ -52,8 +52,10 @@ export function exitCodeOf({ outcome, error }: EndedAttempt, asked: 'update' | '
   }
 }
 
-/** The exit codes as they stand in `--help`. */
-export function exitCodesHelp(): string {
-  const lines = Object.entries(EXIT_CODES).map(([code, means]) => `  ${code}  ${means}`);
+const ALL: readonly ExitCode[] = [0, 1, 2, 3, 4, 5, 6];
+
+/** The exit codes as they stand in `--help`; all of them unless told. */
+export function exitCodesHelp(codes: readonly ExitCode[] = ALL): string {
+  const lines = codes.map((code) => `  ${String(code)}  ${EXIT_CODES[code]}`);
   return `\nExit codes:\n${lines.join('\n')}\n`;
 }

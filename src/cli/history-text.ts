@@ -2,6 +2,7 @@
 import type { AttemptView } from '../control/api.ts';
 import { plain } from './plain.ts';
 import type { Style } from './style.ts';
+import { tableLines } from './table.ts';
 import { duration, instant } from './time.ts';
 
 const HEADER = ['started', 'from → to', 'outcome', 'code', 'took', 'by'] as const;
@@ -42,17 +43,9 @@ export function historyText(
   { verbose, style }: { readonly verbose: boolean; readonly style: Style },
 ): string {
   if (attempts.length === 0) return 'no attempts yet';
-  const table = attempts.map((attempt) => ({ attempt, row: cells(attempt) }));
-  const widths = HEADER.map((title, column) =>
-    Math.max(title.length, ...table.map(({ row }) => row[column]?.length ?? 0)),
-  );
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd();
+  const [head = '', ...rows] = tableLines([HEADER, ...attempts.map(cells)]);
   return [
-    style.bold(line(HEADER)),
-    ...table.flatMap(({ attempt, row }) => [line(row), ...(verbose ? details(attempt, style) : [])]),
+    style.bold(head),
+    ...attempts.flatMap((attempt, index) => [rows[index] ?? '', ...(verbose ? details(attempt, style) : [])]),
   ].join('\n');
 }

@@ -1,9 +1,10 @@
 /** How an attempt ended, for people. */
-import type { AttemptProgress } from '../control/api.ts';
+import type { AttemptProgress, ErrorView } from '../control/api.ts';
 import { errorLine } from './complain.ts';
 import type { CliContext } from './context.ts';
 import { exitCodeOf, type ExitCode } from './exit-code.ts';
-import { plain } from './plain.ts';
+import type { OutcomeKind, StateName } from '../types.ts';
+import { plain, plainJson } from './plain.ts';
 
 /** An attempt that ended. */
 export type EndedProgress = AttemptProgress & { readonly ended: NonNullable<AttemptProgress['ended']> };
@@ -12,6 +13,37 @@ export type EndedProgress = AttemptProgress & { readonly ended: NonNullable<Atte
 export interface OutcomeText {
   readonly exit: ExitCode;
   readonly line: string;
+}
+
+/** What `update` and `rollback` print with `--json`. */
+export interface OutcomeJson {
+  /** The attempt's id. */
+  readonly attempt: string;
+  /** The state in which it was decided; the state it is in, where nobody waited for its end. */
+  readonly state: StateName;
+  readonly from: string | null;
+  readonly to: string | null;
+  /** null while it is under way. */
+  readonly outcome: OutcomeKind | null;
+  /** Why, for people; null while it is under way. */
+  readonly reason: string | null;
+  readonly error: ErrorView | null;
+  /** What the command ends with. */
+  readonly exit_code: ExitCode;
+}
+
+/** An attempt, and what the command ends with, for programs. */
+export function outcomeJson({ id, state, from, to, ended }: AttemptProgress, exit: ExitCode): OutcomeJson {
+  return {
+    attempt: id,
+    state,
+    from,
+    to,
+    outcome: ended?.outcome ?? null,
+    reason: ended?.reason ?? null,
+    error: ended?.error ?? null,
+    exit_code: exit,
+  };
 }
 
 /** What happened, before the reason; empty where the reason says it all. */
@@ -54,15 +86,21 @@ export function outcomeText(progress: EndedProgress, asked: 'update' | 'rollback
   return { exit, line: errorLine({ code, message: `${lead(progress)}${ended.reason}`, next }) };
 }
 
-/** Says how an attempt ended: a result on stdout, an error on stderr; and ends with its exit code. */
+/**
+ * Says how an attempt ended: a result on stdout, an error on stderr; and ends with its exit code.
+ *
+ * @param json - prints it for programs on stdout, whatever it is; an error is still told on stderr
+ */
 export function reportOutcome(
   context: CliContext,
   progress: EndedProgress,
   asked: 'update' | 'rollback',
+  json = false,
 ): void {
   const { exit, line } = outcomeText(progress, asked);
-  if (exit === 0) context.print(line);
-  else context.note(line);
+  if (json) context.print(plainJson(outcomeJson(progress, exit)));
+  if (exit !== 0) context.note(line);
+  else if (!json) context.print(line);
   context.end(exit);
 }
 

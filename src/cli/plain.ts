@@ -30,10 +30,17 @@ export function plainLines(text: string): string[] {
   return lines;
 }
 
-/** JSON for people and programs: indented, and with every control character escaped, also those that JSON itself leaves. */
-export function plainJson(value: unknown): string {
-  const text = JSON.stringify(value, null, 2);
-  return text.replace(CONTROLS, (char) =>
+const escaped = (text: string): string =>
+  text.replace(CONTROLS, (char) =>
     char === '\n' ? char : `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+
+/** JSON for people and programs: indented, and with every control character escaped, also those that JSON itself leaves. */
+export function plainJson(value: unknown): string {
+  return escaped(JSON.stringify(value, null, 2));
+}
+
+/** The same on one line, for JSON lines. */
+export function plainLine(value: unknown): string {
+  return escaped(JSON.stringify(value));
 }

@@ -1,10 +1,10 @@
 /** `core sidecar status` for people: the verdict, what to do, then the facts. Pure. */
-import type { ErrorView, Status } from '../control/api.ts';
+import type { ErrorView, Status, WaitingView } from '../control/api.ts';
 import { plain } from './plain.ts';
 import { progressText } from './progress.ts';
 import { verdictOf } from './status-verdict.ts';
 import type { Style } from './style.ts';
-import { instant, when } from './time.ts';
+import { instant, relative, when } from './time.ts';
 
 /** A fact: its name, its lines, and how it sounds. */
 interface Row {
@@ -17,7 +17,11 @@ const NAME_WIDTH = 13;
 const INSTANT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 const DIGEST_SHOWN = 12;
 
-const short = (digest: string): string => plain(digest).slice(0, DIGEST_SHOWN);
+/** As much of a release digest as people need. */
+export function shortDigest(digest: string): string {
+  return plain(digest).slice(0, DIGEST_SHOWN);
+}
+
 const errorLines = ({ code, message, next }: ErrorView, before = ''): string[] => [
   `${before}${plain(message)} [${code}]`,
   `→ ${plain(next)}`,
@@ -25,7 +29,15 @@ const errorLines = ({ code, message, next }: ErrorView, before = ''): string[] =
 
 function* troubles(status: Status, now: number): Generator<Row> {
   const { paused, disabled, last_error: last, warnings } = status;
-  if (paused !== null) yield { name: 'PAUSED', lines: errorLines(paused), tone: 'bad' };
+  if (paused !== null)
+    yield paused.code === 'UPDATES_PAUSED'
+      ? // The table's advice is to look at the status: this is the status.
+        {
+          name: 'PAUSED',
+          lines: [plain(paused.message), '→ `core sidecar resume` lets automatic updates go on'],
+          tone: 'warn',
+        }
+      : { name: 'PAUSED', lines: errorLines(paused), tone: 'bad' };
   if (disabled !== null) yield { name: 'DISABLED', lines: [plain(disabled)], tone: 'warn' };
   if (last !== null)
     yield {
@@ -41,8 +53,33 @@ function* troubles(status: Status, now: number): Generator<Row> {
     };
 }
 
+/** What the update in `waiting` waits for, and what to type. */
+function waitingRow({ for: what, reason, until }: WaitingView, to: string | null, now: number): Row {
+  const said = plain(reason).replace(INSTANT, instant);
+  const name = to === null ? '' : ` ${plain(to)}`;
+  if (what === 'approval')
+    return {
+      name: 'waiting',
+      lines: [`for an approval: ${said}`, `→ \`core sidecar approve${name}\``],
+      tone: 'warn',
+    };
+  return {
+    name: 'waiting',
+    lines: [`for a window: ${said}${until === null ? '' : `, ${relative(until, now)}`}`],
+  };
+}
+
+/** When the maintenance window opens, or closes. */
+export function windowText(
+  { open, opens_at, closes_at }: NonNullable<Status['window']>,
+  now: number,
+): string {
+  if (open) return closes_at === null ? 'open, and never closes' : `open, closes ${when(closes_at, now)}`;
+  return opens_at === null ? 'closed, and never opens' : `closed, opens ${when(opens_at, now)}`;
+}
+
 function* running(status: Status, now: number): Generator<Row> {
-  const { workload, progress, attempt, watching } = status;
+  const { workload, progress, attempt, watching, waiting, window } = status;
   if (status.state !== 'idle')
     yield {
       name: 'attempt',
@@ -54,6 +91,8 @@ function* running(status: Status, now: number): Generator<Row> {
         ].join(', '),
       ],
     };
+  if (waiting !== null) yield waitingRow(waiting, status.to, now);
+  if (window !== null) yield { name: 'window', lines: [windowText(window, now)] };
   yield {
     name: 'workload',
     lines: [
@@ -80,7 +119,7 @@ function* versions(status: Status, now: number): Generator<Row> {
   const shown = status.versions.map(({ version, digest, committed_at: at, current: isCurrent }) => ({
     version: plain(version),
     rest: [
-      digest === null ? '' : short(digest),
+      digest === null ? '' : shortDigest(digest),
       at === null ? 'never committed' : `committed ${when(at, now)}`,
       ...(isCurrent ? ['← current'] : []),
     ].join('  '),
@@ -101,7 +140,7 @@ function* versions(status: Status, now: number): Generator<Row> {
  */
 export function quarantineLines(entries: Status['quarantine'], now: number): string[] {
   return entries.flatMap(({ version, digest, at, reason, evidence }) => [
-    `${plain(version)}  ${short(digest)}  ${when(at, now)}`,
+    `${plain(version)}  ${shortDigest(digest)}  ${when(at, now)}`,
     `  ${plain(reason.message)} [${reason.code}]`,
     ...evidence.map((seen) => `  - ${plain(seen)}`),
     `  → a newer release, or \`core sidecar quarantine clear ${plain(version)}\``,
@@ -123,7 +162,8 @@ function* updater(status: Status, now: number): Generator<Row> {
     ],
   };
   const { version, commit, key_ids: keys, development_keys: development } = status.updater;
-  const known = keys.length === 0 ? 'NO KEYS: every update is refused' : `keys ${keys.map(short).join(' ')}`;
+  const known =
+    keys.length === 0 ? 'NO KEYS: every update is refused' : `keys ${keys.map(shortDigest).join(' ')}`;
   yield { name: 'updater', lines: [`${plain(version)} (commit ${plain(commit)}), ${known}`] };
   if (development)
     yield {

@@ -72,8 +72,26 @@ function lastWords(last: AttemptView, running: string | null, now: number): Verd
   }
 }
 
+/** An update that waits; a person who has to do something must not overlook it. */
+function waitingWords(status: Status, now: number): Verdict {
+  const name = status.to === null ? 'an update' : plain(status.to);
+  const { waiting } = status;
+  const running = workloadWords(status);
+  const tone = waiting?.for === 'approval' && running.tone === 'good' ? 'warn' : running.tone;
+  return { tone, text: `${running.text}; ${name} ${waitsFor(waiting, now)}` };
+}
+
+/** What an update waits for, after its name. */
+function waitsFor(waiting: Status['waiting'], now: number): string {
+  if (waiting === null) return 'is staged and about to be swapped in';
+  if (waiting.for === 'approval') return 'WAITS FOR AN APPROVAL';
+  return waiting.until === null
+    ? 'waits for a maintenance window'
+    : `waits for the maintenance window, which opens ${relative(waiting.until, now)}`;
+}
+
 /** An attempt under way, in words. */
-function busyWords(status: Status): Verdict {
+function busyWords(status: Status, now: number): Verdict {
   const { state, progress } = status;
   const from = status.from === null ? null : plain(status.from);
   const to = status.to === null ? null : plain(status.to);
@@ -83,6 +101,8 @@ function busyWords(status: Status): Verdict {
       return { tone: 'warn', text: 'starting up: what was interrupted is being repaired' };
     case 'checking':
       return { tone: 'good', text: `${workloadWords(status).text}; looking for a newer release` };
+    case 'waiting':
+      return waitingWords(status, now);
     case 'rollingBack':
     case 'rolledBack':
       return {
@@ -107,6 +127,19 @@ function failedWords(status: Status): Verdict {
 
 const ORDER: readonly Tone[] = ['good', 'warn', 'bad'];
 
+function joined(verdicts: readonly (Verdict | null)[]): Verdict {
+  const parts = verdicts.filter((part) => part !== null);
+  const tone = ORDER.findLast((level) => parts.some((part) => part.tone === level)) ?? 'good';
+  return { tone, text: parts.map(({ text }) => text).join('; ') };
+}
+
+/** A pause keeps the next attempt from beginning, also while one goes to its end. */
+function withPause(verdict: Verdict, { paused }: Status): Verdict {
+  if (paused === null) return verdict;
+  const by = paused.code === 'UPDATES_PAUSED' ? ' by an operator' : '';
+  return joined([verdict, { tone: 'warn', text: `automatic updates are PAUSED${by}` }]);
+}
+
 /**
  * The verdict on a host.
  *
@@ -115,13 +148,9 @@ const ORDER: readonly Tone[] = ['good', 'warn', 'bad'];
  */
 export function verdictOf(status: Status, now: number): Verdict {
   if (status.state === 'failed') return failedWords(status);
-  if (status.state !== 'idle') return busyWords(status);
+  if (status.state !== 'idle') return withPause(busyWords(status, now), status);
   const workload = workloadWords(status);
   const last =
     status.last_attempt === null ? null : lastWords(status.last_attempt, status.workload.version, now);
-  const paused: Verdict | null =
-    status.paused === null ? null : { tone: 'warn', text: 'automatic updates are PAUSED' };
-  const parts = [workload, last, paused].filter((part) => part !== null);
-  const tone = ORDER.findLast((level) => parts.some((part) => part.tone === level)) ?? 'good';
-  return { tone, text: parts.map(({ text }) => text).join('; ') };
+  return withPause(joined([workload, last]), status);
 }

@@ -1,6 +1,7 @@
 /** Configuration: what the daemon is told to do, and where each value came from. */
 export { CHANNELS, UpdateChannel } from './channel.ts';
 export type { Config } from './config.ts';
+export { explain, type ConfigEntry } from './explain.ts';
 export { hostPlatform } from './host-platform.ts';
 export {
   DEFAULT_CONFIG_PATH,

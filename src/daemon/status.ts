@@ -10,7 +10,6 @@ import type {
   WorkloadView,
 } from '../control/api.ts';
 import type { Embedded } from '../embedded.ts';
-import { ERROR_CODES } from '../error-codes.ts';
 import { UpdateError, type ErrorRecord } from '../errors.ts';
 import { windowAt } from '../config/windows.ts';
 import type { UpdateContext } from '../machines/update.types.ts';
@@ -25,6 +24,7 @@ import type {
 } from '../services/ports.ts';
 import type { StateName, VersionRef } from '../types.ts';
 import { errorView, wentBackAsAsked, type Board, type TimedError } from './board.ts';
+import { nextAction } from './next-action.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
 const isoOrNull = (at: number | null): string | null => (at === null ? null : iso(at));
@@ -106,19 +106,6 @@ export interface StatusSources {
   readonly context: UpdateContext;
 }
 
-/** One sentence for the operator: what happens next, or what to do. */
-function nextAction({ state, context, board, disabled }: StatusSources): string {
-  if (state === 'failed') {
-    const error = context.ended?.error ?? context.paused;
-    return error === null ? 'Run `core sidecar retry`.' : ERROR_CODES[error.code].next;
-  }
-  if (state !== 'idle') return `An attempt is in ${state}; nothing to do.`;
-  if (disabled !== null) return `No updates: ${disabled}.`;
-  if (context.paused !== null) return ERROR_CODES[context.paused.code].next;
-  const { at, why } = board.nextCheck();
-  return at === null ? `No check by itself: ${why}.` : `The next check is at ${iso(at)}.`;
-}
-
 /** A rollback may lead below the floor: legal, and said loudly for as long as it lasts. */
 function floorWarning(current: VersionRef, floor: VersionFloor | null): ErrorRecord[] {
   if (floor === null || !semver.lt(current.version, floor.version)) return [];
@@ -171,7 +158,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     feed_url: feedUrl,
     next_check_at: isoOrNull(nextCheckAt),
     next_check_why: why,
-    next_action: nextAction(sources),
+    next_action: nextAction({ state, context, board, config, workload, disabled }),
     last_error: lastError === null ? null : { ...errorView(lastError.error), at: iso(lastError.at) },
     held_back:
       held === null ? null : { version: held.version, reason: held.reason, until: isoOrNull(held.until) },

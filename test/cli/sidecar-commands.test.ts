@@ -102,21 +102,18 @@ describe('core sidecar update', () => {
     expect(run.err).toMatch(oneError('FEED_REFUSED'));
   });
 
-  it('--dry-run only asks', async () => {
-    const looks = [ended('available', 'checking', '1.2.0 is available', { to: '1.2.0' })];
-    const run = await coreWithDaemon(['update', '--dry-run'], { looks });
-    expect(run).toMatchObject({ exit: 0, out: '1.2.0 is available\n' });
-    expect(run.api.calls).toEqual([['update', { dryRun: true }]]);
-  });
-
   it('--bundle gives the daemon an absolute path', async () => {
     const run = await coreWithDaemon(['update', '--bundle', 'some/1.2.0.jws'], { looks: [committed] });
     expect(run.exit).toBe(0);
     expect(run.api.calls).toEqual([['apply', resolve('some/1.2.0.jws')]]);
   });
 
-  it.each([
+  it.each<string[]>([
     ['--check', '--dry-run'],
+    ['--check', '--no-wait'],
+    ['--dry-run', '--no-wait'],
+    ['--verify-only', '--no-wait', '--bundle', 'x'],
+    ['--verify-only', '--json', '--bundle', 'x'],
     ['--check', '--bundle', 'x'],
     ['--dry-run', '--bundle', 'x'],
     ['--verify-only'],
@@ -125,8 +122,8 @@ describe('core sidecar update', () => {
     ['--bundle', ''],
     ['--bundle'],
     ['extra'],
-  ])('refuses %s %s %s', async (...args) => {
-    const run = await coreWithDaemon(['update', ...args.filter((arg) => typeof arg === 'string')]);
+  ])('refuses %s %s %s %s', async (...args) => {
+    const run = await coreWithDaemon(['update', ...args]);
     expect(run).toMatchObject({ exit: 2, out: '' });
     expect(run.err).toMatch(oneError('USAGE'));
     expect(run.api.calls).toEqual([]);
@@ -235,13 +232,7 @@ describe('core sidecar rollback', () => {
   });
 });
 
-describe('core sidecar resume, retry and quarantine', () => {
-  it('resume lets automatic updates go on', async () => {
-    const run = await coreWithDaemon(['resume']);
-    expect(run).toMatchObject({ exit: 0, err: '' });
-    expect(run.api.calls).toEqual([['resume']]);
-  });
-
+describe('core sidecar retry and quarantine', () => {
   it('retry waits for the rollback', async () => {
     const status = [
       sampleStatus({ state: 'rollingBack' }),
@@ -268,7 +259,7 @@ describe('core sidecar resume, retry and quarantine', () => {
   it('quarantine list shows the releases with their evidence', async () => {
     const reason = viewOf('PROBE_TIMEOUT', 'HTTP 500');
     const quarantine = [{ digest: DIGEST.bad, version: '1.2.0', at: ago(200), reason, evidence: ['seen'] }];
-    const script = { status: sampleStatus({ quarantine }) };
+    const script = { quarantine };
     const run = await coreWithDaemon(['quarantine', 'list'], script);
     expect(run.out).toMatch(/^1\.2\.0 {2}cccccccccccc {2}3 min ago .*\n.*PROBE_TIMEOUT.*\n {2}- seen\n/);
     expect(JSON.parse((await coreWithDaemon(['quarantine', 'list', '--json'], script)).out)).toEqual(
@@ -330,13 +321,21 @@ describe('the control socket', () => {
     await rm(socket, { force: true });
     const commands = [
       'update',
+      'update --dry-run',
+      'update --no-wait',
       'status',
+      'status --watch',
       'history',
+      'versions',
       'rollback',
+      'pause',
       'resume',
+      'approve',
       'retry',
       'quarantine list',
       'quarantine clear x',
+      'logs',
+      'logs --follow',
     ];
     for (const command of commands) {
       const run = await core(['sidecar', ...command.split(' '), '--socket', socket]);

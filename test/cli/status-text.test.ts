@@ -52,17 +52,23 @@ describe('status for people', () => {
         attempt: 'a2',
         from: '1.1.0',
         to: '1.2.0',
-        progress: { kind: 'download', received_bytes: 12_900_000, total_bytes: 28_000_000 },
+        progress: {
+          kind: 'download',
+          received_bytes: 12_900_000,
+          total_bytes: 28_000_000,
+          bytes_per_second: 1_500_000,
+          seconds_left: 11,
+        },
         next_check_at: null,
         next_check_why: 'an attempt is in downloading',
         next_action: 'An attempt is in downloading; nothing to do.',
       }),
     ).toMatchInlineSnapshot(`
       "
-      updating 1.1.0 to 1.2.0: downloading, 12.3 MiB of 26.7 MiB
+      updating 1.1.0 to 1.2.0: downloading, 12.3 MiB of 26.7 MiB, 1.4 MiB/s, 11 s left
       next: An attempt is in downloading; nothing to do.
 
-      attempt      a2, in downloading, 12.3 MiB of 26.7 MiB
+      attempt      a2, in downloading, 12.3 MiB of 26.7 MiB, 1.4 MiB/s, 11 s left
       workload     running 1.1.0, pid 4242, started 2 h ago (2026-01-02T01:04:04Z), restarts 0
       versions     1.1.0  bbbbbbbbbbbb  committed 2 h ago (2026-01-02T01:04:05Z)  ← current
                    1.0.0  aaaaaaaaaaaa  committed 25 h ago (2026-01-01T02:04:05Z)
@@ -188,6 +194,78 @@ describe('status for people', () => {
     `);
   });
 
+  it('of a host that waits for an approval, outside of its window', () => {
+    expect(
+      text({
+        state: 'waiting',
+        attempt: 'a2',
+        from: '1.1.0',
+        to: '1.2.0',
+        waiting: { for: 'approval', reason: '1.2.0 needs an approval (update.approval)', until: null },
+        window: { open: false, opens_at: ago(-10_800), closes_at: null },
+        next_check_at: null,
+        next_check_why: 'an attempt is in waiting',
+        next_action: 'Approve 1.2.0: `core sidecar approve 1.2.0`.',
+      }),
+    ).toMatchInlineSnapshot(`
+      "
+      1.1.0 is running and healthy; 1.2.0 WAITS FOR AN APPROVAL
+      next: Approve 1.2.0: \`core sidecar approve 1.2.0\`.
+
+      attempt      a2, in waiting
+      waiting      for an approval: 1.2.0 needs an approval (update.approval)
+                   → \`core sidecar approve 1.2.0\`
+      window       closed, opens in 3 h (2026-01-02T06:04:05Z)
+      workload     running 1.1.0, pid 4242, started 2 h ago (2026-01-02T01:04:04Z), restarts 0
+      versions     1.1.0  bbbbbbbbbbbb  committed 2 h ago (2026-01-02T01:04:05Z)  ← current
+                   1.0.0  aaaaaaaaaaaa  committed 25 h ago (2026-01-01T02:04:05Z)
+      floor        1.1.0: it was committed here
+      next check   none: an attempt is in waiting
+      channel      stable, https://updates.example.com/feed
+      updater      1.0.0 (commit abc1234), keys kkkkkkkkkkkk
+      "
+    `);
+  });
+
+  it('of a host that waits for its window', () => {
+    const until = ago(-10_800);
+    const words = text({
+      state: 'waiting',
+      attempt: 'a2',
+      to: '1.2.0',
+      waiting: { for: 'window', reason: `the window opens at ${until}`, until },
+      window: { open: false, opens_at: until, closes_at: null },
+    });
+    expect(words).toMatch(
+      /^\n1\.1\.0 is running and healthy; 1\.2\.0 waits for the maintenance window, which opens in 3 h\n/,
+    );
+    expect(words).toContain(
+      '\nwaiting      for a window: the window opens at 2026-01-02T06:04:05Z, in 3 h\n' +
+        'window       closed, opens in 3 h (2026-01-02T06:04:05Z)\n',
+    );
+  });
+
+  it('of a host whose window is open', () => {
+    const open = { open: true, opens_at: null, closes_at: ago(-3600) };
+    expect(text({ window: open })).toContain(
+      '\nwindow       open, closes in 60 min (2026-01-02T04:04:05Z)\n',
+    );
+    expect(text({ window: { ...open, closes_at: null } })).toContain(
+      '\nwindow       open, and never closes\n',
+    );
+  });
+
+  it('of a host that an operator paused', () => {
+    const words = text({
+      paused: viewOf('UPDATES_PAUSED', 'an operator paused updates: audit'),
+      next_action: 'Automatic updates are paused; `core sidecar resume` lets them go on.',
+    });
+    expect(words).toMatch(/^\n.*; automatic updates are PAUSED by an operator\n/);
+    expect(words).toContain(
+      'PAUSED       an operator paused updates: audit\n             → `core sidecar resume` lets automatic updates go on\n',
+    );
+  });
+
   it('of a host where updates are disabled, before any update', () => {
     expect(
       text({
@@ -299,6 +377,29 @@ describe('the verdict', () => {
       },
       'good',
       /^updating 1.1.0 to 1.2.0: probing, 3.0 of 60.0 s, last seen: HTTP 503$/,
+    ],
+    [
+      'an approval that is missing',
+      {
+        state: 'waiting',
+        to: '1.2.0',
+        waiting: { for: 'approval', reason: 'it is required', until: null },
+      },
+      'warn',
+      /^1.1.0 is running and healthy; 1.2.0 WAITS FOR AN APPROVAL$/,
+    ],
+    [
+      'a window whose time nobody knows',
+      { state: 'waiting', to: null, waiting: { for: 'window', reason: 'closed', until: null } },
+      'good',
+      /; an update waits for a maintenance window$/,
+    ],
+    ['the last look before the swap', { state: 'waiting', to: '1.2.0' }, 'good', /; 1.2.0 is staged/],
+    [
+      'a pause during a rollback',
+      { state: 'rollingBack', to: '1.2.0', paused: viewOf('UPDATES_PAUSED', 'x') },
+      'warn',
+      /^rolling back from 1.2.0; automatic updates are PAUSED by an operator$/,
     ],
     ['a failed start-up', { state: 'failed', from: null }, 'bad', /^START-UP FAILED/],
     [

@@ -1,40 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { EMBEDDED, core } from './support/core.ts';
+import { cliCommands } from './support/tree.ts';
 import { testKeys } from '../fixtures/keys.ts';
 
-const COMMANDS = [
-  '',
-  'sidecar',
-  'sidecar update',
-  'sidecar status',
-  'sidecar history',
-  'sidecar rollback',
-  'sidecar resume',
-  'sidecar retry',
-  'sidecar quarantine',
-  'sidecar quarantine list',
-  'sidecar quarantine clear',
-  'keys',
-  'keys generate',
-  'keys inspect',
-  'keys merge',
-  'bundle',
-  'bundle create',
-  'bundle inspect',
-  'bundle verify',
-  'feed',
-  'feed init',
-  'feed publish',
-  'feed promote',
-  'feed block',
-  'feed rollout',
-  'feed refresh',
-  'feed verify',
-  'feed serve',
-  'statechart',
-  'statechart paths',
-  'statechart coverage',
-];
+const COMMANDS = (await cliCommands()).map(({ path }) => path.join(' '));
 
 const words = (command: string): string[] => command.split(' ').filter((word) => word !== '');
 
@@ -47,7 +16,13 @@ describe('--help', () => {
     for (const line of run.out.split('\n')) expect(line.length).toBeLessThan(111);
   });
 
-  it.each(['', 'sidecar update'])('of `core %s` lists the exit codes', async (command) => {
+  it.each(COMMANDS)('of `core %s` lists the exit codes', async (command) => {
+    const { out } = await core([...words(command), '--help']);
+    expect(out).toContain('\nExit codes:\n  0  done, or nothing to do\n');
+    expect(out).toContain('\n  2  usage or configuration\n');
+  });
+
+  it.each(['', 'sidecar', 'sidecar update'])('of `core %s` lists all of them', async (command) => {
     const { out } = await core([...words(command), '--help']);
     for (const code of [0, 1, 2, 3, 4, 5, 6]) expect(out).toContain(`\n  ${String(code)}  `);
   });

@@ -2,6 +2,8 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { workloadProcesses } from '../kill/support/invariants.ts';
+import type { ControlEvent } from '../../src/control/api.ts';
+import { core } from '../cli/support/core.ts';
 import { createHost, eventually } from './support/host.ts';
 
 describe('the operator', () => {
@@ -50,6 +52,68 @@ describe('the operator', () => {
     await host.publisher.publish({ version: '1.1.1' });
     expect((await host.core('sidecar', 'update')).code).toBe(0);
     expect(await host.untilAnswer()).toBe('1.1.1');
+  });
+
+  it('pauses updates, also over a restart, and lets them go on', async () => {
+    await using host = await createHost({ config: { update: { check_interval: 0.2 } } });
+    await host.start();
+    await host.until('idle', ({ state }) => state === 'idle');
+    expect(await host.core('sidecar', 'pause', '--reason', 'audit')).toMatchObject({ code: 0 });
+    await host.publisher.publish({ version: '1.1.0' });
+    await host.stop();
+    await host.start();
+    const status = await host.until('a pause', ({ state, paused }) => state === 'idle' && paused !== null);
+    expect(status.paused?.code).toBe('UPDATES_PAUSED');
+    expect(status.next_check_at).toBeNull();
+    const shown = await host.core('sidecar', 'status');
+    expect(shown.stdout).toMatch(/^.*PAUSED by an operator\nnext: .*`core sidecar resume`/);
+    expect(shown.stdout).toContain('audit');
+    expect(status.current.version).toBe('0.0.0-0');
+    const resumed = await host.core('sidecar', 'resume');
+    expect(resumed).toMatchObject({ code: 0 });
+    expect(resumed.stdout).toContain('audit');
+    await host.until('the update', ({ current }) => current.version === '1.1.0');
+  });
+
+  it('watches an update from its first state to its last, and is told of versions, log and configuration', async () => {
+    await using host = await createHost({ config: { update: { check_interval: 3600 } } });
+    await host.publisher.publish({ version: '1.1.0' });
+    await host.start();
+    await host.until('idle', ({ state }) => state === 'idle');
+    const socket = ['--socket', join(host.stateDir, 'control.sock')];
+    const stop = new AbortController();
+    const events: ControlEvent[] = [];
+    const stdout = {
+      write: (line: string) => {
+        const event = JSON.parse(line) as ControlEvent;
+        events.push(event);
+        if (event.kind === 'ended' && event.attempt.ended?.outcome === 'committed') stop.abort();
+      },
+    };
+    const watching = core(['sidecar', 'status', '--watch', '--json', ...socket], {
+      stop: stop.signal,
+      stdout,
+    });
+    await eventually('the stream is open', async () => {
+      await core(['sidecar', 'update', '--dry-run', ...socket]);
+      return events.length > 0 ? true : null;
+    });
+    const update = await core(['sidecar', 'update', '--json', ...socket]);
+    const { attempt } = JSON.parse(update.out) as { attempt: string };
+    expect(JSON.parse(update.out)).toMatchObject({ outcome: 'committed', from: '0.0.0-0', to: '1.1.0' });
+    expect((await watching).exit).toBe(0);
+    const states = events.flatMap((event) =>
+      event.kind === 'state' && event.attempt === attempt ? [event.state] : [],
+    );
+    expect(states).toEqual([
+      ...['checking', 'downloading', 'verifying', 'staging'],
+      ...['waiting', 'swapping', 'probing', 'committed'],
+    ]);
+    expect((await core(['sidecar', 'versions', ...socket])).out).toMatch(/^1\.1\.0 .*← current$/m);
+    expect((await core(['sidecar', 'logs', ...socket])).out).toContain(attempt);
+    expect((await core(['sidecar', 'config', '--set', ...socket])).out).toMatch(
+      /^update\.channel +edge +file .*sidecar\.yaml:\d+$/m,
+    );
   });
 
   it('reaches no daemon: exit 6, one line; the control socket is private', async () => {

@@ -12,6 +12,7 @@ import { collectFiles } from '../bundle-files.ts';
 import { inspectedText, verifiedText } from '../bundle-text.ts';
 import { bytes, share } from '../bytes.ts';
 import type { CliContext } from '../context.ts';
+import { help } from '../help.ts';
 import { bundleAudience, DEFAULT_PRODUCT, semverVersion } from '../options.ts';
 import { plain, plainJson } from '../plain.ts';
 import { loadOneSigner, withSigners, type SignerOptions } from '../signers.ts';
@@ -81,10 +82,11 @@ function addCreate(bundle: Command, context: CliContext): void {
     .requiredOption('--out <file>', 'where the bundle is written')
     .addHelpText(
       'after',
-      `
-Example:
-  core bundle create --key keys/bundle.pem --version 1.1.0 --entrypoint bin/sidecar \\
+      help(
+        [0, 1, 2, 3],
+        `core bundle create --key keys/bundle.pem --version 1.1.0 --entrypoint bin/sidecar \\
     --audience stable,edge --out coresdk-sidecar-1.1.0.jws dist/`,
+      ),
     )
     .action(async (inputs: string[], options: CreateOptions) => {
       const { os, arch, libc, notesFile, product, version, audience, entrypoint, minUpdater, out } = options;
@@ -131,10 +133,11 @@ function addDelta(bundle: Command, context: CliContext): void {
     .requiredOption('--out <file>', 'where the delta is written')
     .addHelpText(
       'after',
-      `
-Example:
-  core bundle delta coresdk-sidecar-1.1.0.jws --base coresdk-sidecar-1.0.0.jws \\
+      help(
+        [0, 1, 2, 3],
+        `core bundle delta coresdk-sidecar-1.1.0.jws --base coresdk-sidecar-1.0.0.jws \\
     --key keys/bundle.pem --trust keys/trust.json --out coresdk-sidecar-1.1.0-from-1.0.0.jws`,
+      ),
     )
     .action(async (path: string, options: DeltaOptions) => {
       const trust = await readTrustFile(options.trust);
@@ -156,7 +159,7 @@ export function addBundle(parent: Command, context: CliContext): void {
     .description('Signed bundles of releases.')
     .addHelpText(
       'after',
-      '\nExample:\n  core bundle verify coresdk-sidecar-1.1.0.jws --trust keys/trust.json',
+      help([0, 1, 2, 3], 'core bundle verify coresdk-sidecar-1.1.0.jws --trust keys/trust.json'),
     );
 
   addCreate(bundle, context);
@@ -167,7 +170,7 @@ export function addBundle(parent: Command, context: CliContext): void {
     .description('Shows what a bundle says of itself, unverified. Decide nothing by it.')
     .argument('<file>', 'the bundle')
     .option('--json', 'as JSON')
-    .addHelpText('after', '\nExample:\n  core bundle inspect coresdk-sidecar-1.1.0.jws')
+    .addHelpText('after', help([0, 1, 2, 3], 'core bundle inspect coresdk-sidecar-1.1.0.jws'))
     .action(async (path: string, { json }: { readonly json?: true }) => {
       const found = await inspectBundle(path);
       context.print(json ? plainJson(found) : inspectedText(path, found));
@@ -183,7 +186,7 @@ export function addBundle(parent: Command, context: CliContext): void {
     .option('--base <bundle>', 'for a delta: the full bundle of its base')
     .addHelpText(
       'after',
-      '\nExample:\n  core bundle verify coresdk-sidecar-1.1.0.jws --trust keys/trust.json',
+      help([0, 1, 2, 3], 'core bundle verify coresdk-sidecar-1.1.0.jws --trust keys/trust.json'),
     )
     .action(async (path: string, options: { readonly trust: string; readonly base?: string }) => {
       const trust = await readTrustFile(options.trust);

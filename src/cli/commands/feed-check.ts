@@ -4,6 +4,7 @@ import { serveFeed, type FeedServer } from '../../publish/serve.ts';
 import { readTrustFile } from '../../publish/trust-file.ts';
 import { verifyFeed } from '../../publish/verify-feed.ts';
 import type { CliContext } from '../context.ts';
+import { help } from '../help.ts';
 import { feedReportText } from '../feed-text.ts';
 import { wholeNumber } from '../options.ts';
 import { plain, plainJson } from '../plain.ts';
@@ -30,7 +31,7 @@ function addVerify(feed: Command, context: CliContext): void {
     .requiredOption('--feed <dir>', 'the feed’s folder')
     .requiredOption('--trust <trustfile>', 'the public keys that hosts have, older ones too')
     .option('--json', 'as JSON')
-    .addHelpText('after', '\nExample:\n  core feed verify --feed feed --trust keys/trust.json')
+    .addHelpText('after', help([0, 1, 2, 3], 'core feed verify --feed feed --trust keys/trust.json'))
     .action(async (options: { readonly feed: string; readonly trust: string; readonly json?: true }) => {
       const now = context.now();
       const report = await verifyFeed({
@@ -53,7 +54,7 @@ function addServe(feed: Command, context: CliContext): void {
     .requiredOption('--feed <dir>', 'the feed’s folder')
     .option('--port <port>', 'the port; 0 for any that is free', wholeNumber(0, 65_535), 0)
     .option('--host <address>', 'the address to listen at (default 127.0.0.1)')
-    .addHelpText('after', '\nExample:\n  core feed serve --feed feed --port 8080')
+    .addHelpText('after', help([0, 1, 2, 3], 'core feed serve --feed feed --port 8080'))
     .action(async ({ feed: dir, host, port }: ServeOptions) => {
       await using server: FeedServer = await serveFeed({
         dir,

@@ -6,6 +6,7 @@ import { refreshHead } from '../../publish/edit-head.ts';
 import { setRollout } from '../../publish/rollout-head.ts';
 import type { RolloutWish } from '../../publish/head-body.ts';
 import type { CliContext } from '../context.ts';
+import { help } from '../help.ts';
 import {
   headOptionsByChannel,
   report,
@@ -52,10 +53,11 @@ function addBlock(feed: Command, context: CliContext): void {
     .option('--undo', 'take the versions off the list instead')
     .addHelpText(
       'after',
-      `
-Example:
-  core feed block 1.2.0 --feed feed --key keys/head-edge.pem --key keys/head-stable.pem \\
+      help(
+        [0, 1, 2, 3],
+        `core feed block 1.2.0 --feed feed --key keys/head-edge.pem --key keys/head-stable.pem \\
     --trust keys/trust.json`,
+      ),
     )
     .action(async (blocked: string[], options: EditOptions & { readonly undo?: true }) => {
       for (const head of await headOptionsByChannel(options, context)) {
@@ -85,7 +87,10 @@ function addRollout(feed: Command, context: CliContext): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  core feed rollout --percent 10 --feed feed --key keys/head-stable.pem --trust keys/trust.json',
+      help(
+        [0, 1, 2, 3],
+        'core feed rollout --percent 10 --feed feed --key keys/head-stable.pem --trust keys/trust.json',
+      ),
     )
     .action(async (options: RolloutCommand) => {
       const rollout = wishOf(options);
@@ -111,7 +116,7 @@ function addRefresh(feed: Command, context: CliContext): void {
   withChannels(withHeads(command, KEYS))
     .addHelpText(
       'after',
-      '\nExample:\n  core feed refresh --feed feed --key keys/head-edge.pem --trust keys/trust.json',
+      help([0, 1, 2, 3], 'core feed refresh --feed feed --key keys/head-edge.pem --trust keys/trust.json'),
     )
     .action(async (options: EditOptions) => {
       for (const head of await headOptionsByChannel(options, context))

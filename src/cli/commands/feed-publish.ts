@@ -6,6 +6,7 @@ import { initFeed } from '../../publish/init-feed.ts';
 import { promoteRelease } from '../../publish/promote.ts';
 import type { FeedChannel } from '../../types.ts';
 import type { CliContext } from '../context.ts';
+import { help } from '../help.ts';
 import {
   deltaWish,
   headOptions,
@@ -52,7 +53,7 @@ function addInit(feed: Command, context: CliContext): void {
     .summary('make an empty feed')
     .description('Makes the folders of a feed, and a README that says what lies where. Safe to run again.')
     .requiredOption('--feed <dir>', 'the feed’s folder')
-    .addHelpText('after', '\nExample:\n  core feed init --feed feed')
+    .addHelpText('after', help([0, 1, 2, 3], 'core feed init --feed feed'))
     .action(async (options: { readonly feed: string }) => {
       const { feedDir, changed } = await initFeed(options.feed);
       context.print(`${changed ? 'made the feed' : 'nothing changed:'} ${plain(feedDir)}`);
@@ -88,10 +89,11 @@ function addPublish(feed: Command, context: CliContext): void {
     .option('--refresh', REFRESH)
     .addHelpText(
       'after',
-      `
-Example:
-  core feed publish --feed feed --key keys/head-edge.pem --trust keys/trust.json \\
+      help(
+        [0, 1, 2, 3],
+        `core feed publish --feed feed --key keys/head-edge.pem --trust keys/trust.json \\
     coresdk-sidecar-1.1.0.jws`,
+      ),
     )
     .action(async (bundles: string[], options: PublishOptions) => {
       if (options.channel === 'stable')
@@ -137,7 +139,7 @@ function addPromote(feed: Command, context: CliContext): void {
     .option('--refresh', REFRESH)
     .addHelpText(
       'after',
-      '\nExample:\n  core feed promote --feed feed --key keys/head-stable.pem --trust keys/trust.json',
+      help([0, 1, 2, 3], 'core feed promote --feed feed --key keys/head-stable.pem --trust keys/trust.json'),
     )
     .action(async (deltas: string[], options: PromoteOptions) => {
       const promoted = await promoteRelease({

@@ -6,6 +6,7 @@ import { mergeTrustFiles } from '../../publish/merge-trust.ts';
 import { readPassphrase } from '../../publish/passphrase.ts';
 import { readPublicKey } from '../../publish/public-key.ts';
 import type { CliContext } from '../context.ts';
+import { help } from '../help.ts';
 import { keysText } from '../keys-text.ts';
 import { DEFAULT_PRODUCT, instantSeconds, more } from '../options.ts';
 import { plain, plainJson } from '../plain.ts';
@@ -35,7 +36,7 @@ export function addKeys(parent: Command, context: CliContext): void {
     .description(
       'A publisher’s keys: private keys that sign, and the trust file that programs are built with.',
     )
-    .addHelpText('after', '\nExample:\n  core keys generate --dir keys');
+    .addHelpText('after', help([0, 1, 2], 'core keys generate --dir keys'));
   addGenerate(keys, context);
   addInspect(keys, context);
   addMerge(keys, context);
@@ -64,7 +65,7 @@ function addGenerate(keys: Command, context: CliContext): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  core keys generate --dir keys --product coresdk-sidecar --passphrase',
+      help([0, 1, 2], 'core keys generate --dir keys --product coresdk-sidecar --passphrase'),
     )
     .action(async (options: GenerateOptions) => {
       const made = await generateKeys({
@@ -89,7 +90,7 @@ function addInspect(keys: Command, context: CliContext): void {
     .argument('<file>', 'a trust file, or a PEM file with a public or a private key')
     .option('--passphrase-file <file>', 'the passphrase of an encrypted key; else it is asked for')
     .option('--json', 'as JSON')
-    .addHelpText('after', '\nExample:\n  core keys inspect keys/trust.json')
+    .addHelpText('after', help([0, 1, 2], 'core keys inspect keys/trust.json'))
     .action(async (path: string, options: { readonly passphraseFile?: string; readonly json?: true }) => {
       const prompt = `Passphrase of ${plain(path)}`;
       const passphrase = (): Promise<string> => readPassphrase({ file: options.passphraseFile, prompt });
@@ -114,7 +115,7 @@ function addMerge(keys: Command, context: CliContext): void {
     )
     .addHelpText(
       'after',
-      '\nExample:\n  core keys merge keys-2025/trust.json keys-2026/trust.json --out trust.json',
+      help([0, 1, 2], 'core keys merge keys-2025/trust.json keys-2026/trust.json --out trust.json'),
     )
     .action(async (files: string[], { out, drop, notAfter }: MergeOptions) => {
       const { keys: merged } = await mergeTrustFiles({ files, out, drop, notAfter });

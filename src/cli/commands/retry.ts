@@ -3,6 +3,7 @@ import { ERROR_CODES } from '../../error-codes.ts';
 import { UpdateError } from '../../errors.ts';
 import type { StateName } from '../../types.ts';
 import type { CliContext, DaemonOptions } from '../context.ts';
+import { help } from '../help.ts';
 import { withDaemon } from '../options.ts';
 import { plain } from '../plain.ts';
 
@@ -14,7 +15,7 @@ export function addRetry(parent: Command, context: CliContext): void {
   withDaemon(parent.command('retry'))
     .summary('run a failed rollback again')
     .description('Runs a failed rollback again, and waits for the outcome.')
-    .addHelpText('after', '\nExample:\n  core sidecar retry')
+    .addHelpText('after', help([0, 1, 2, 6], 'core sidecar retry'))
     .action(async (options: DaemonOptions) => {
       const client = await context.connect(options);
       await client.retry();

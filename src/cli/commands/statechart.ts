@@ -17,6 +17,7 @@ import {
   type Taken,
 } from '../../statechart/plans/index.ts';
 import type { CliContext } from '../context.ts';
+import { help } from '../help.ts';
 
 const SUBJECTS = { update: updateSubject, workload: workloadSubject } as const satisfies Record<
   string,
@@ -53,7 +54,7 @@ function addPaths(statechart: Command, context: CliContext): void {
         .default('text', 'text, for readers'),
     )
     .addOption(machineOption())
-    .addHelpText('after', '\nExample:\n  core statechart paths --format json > plans.json')
+    .addHelpText('after', help([0, 1, 2], 'core statechart paths --format json > plans.json'))
     .action(({ format, machine }: PathsOptions) => {
       context.print(FORMATS[format](generatePlans(SUBJECTS[machine])));
     });
@@ -98,7 +99,7 @@ function addCoverage(statechart: Command, context: CliContext): void {
     .option('--json', 'as JSON')
     .option('--file <path>', 'the data: a file, or a folder of .jsonl files', DATA)
     .addOption(machineOption())
-    .addHelpText('after', '\nExample:\n  core statechart coverage')
+    .addHelpText('after', help([0, 1, 2], 'core statechart coverage'))
     .action(async ({ json, file, machine }: CoverageOptions) => {
       const taken = (await readData(file)).filter((each) => each.machine === machine);
       if (taken.length === 0) {
@@ -120,7 +121,7 @@ export function addStatechart(parent: Command, context: CliContext): void {
     .command('statechart')
     .summary('the statecharts as tests')
     .description('The statecharts as tests.')
-    .addHelpText('after', '\nExample:\n  core statechart paths --format text');
+    .addHelpText('after', help([0, 1, 2], 'core statechart paths --format text'));
   addPaths(statechart, context);
   addCoverage(statechart, context);
 }

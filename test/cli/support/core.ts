@@ -1,8 +1,7 @@
 import { runCli, type CliDeps, type Output } from '../../../src/cli/run.ts';
 import type { Embedded } from '../../../src/embedded.ts';
-import { startControl, type ControlFixture } from '../../control/support/control-fixture.ts';
 import { NOW } from '../../control/support/samples.ts';
-import type { Script } from '../../control/support/scripted-api.ts';
+import { fakeClient, type FakeClient, type Script } from './fake-client.ts';
 
 /** A stream that remembers what was written. */
 export interface Captured extends Output {
@@ -10,11 +9,12 @@ export interface Captured extends Output {
 }
 
 /** A captured stream; a terminal of 80 columns when told. */
-export function captured(isTTY = false): Captured {
+export function captured(isTTY = false, columns = 80): Captured {
   return {
     text: '',
     isTTY,
-    columns: 80,
+    columns,
+    rows: 24,
     write(text) {
       this.text += text;
     },
@@ -40,11 +40,11 @@ export const EMBEDDED: Embedded = {
 /** Runs the CLI in this process, on a host (not Kubernetes), at the samples' time. */
 export async function core(
   argv: readonly string[],
-  deps: Partial<CliDeps> & { readonly tty?: boolean } = {},
+  deps: Partial<CliDeps> & { readonly tty?: boolean; readonly columns?: number } = {},
 ): Promise<CliRun> {
-  const { tty = false, ...rest } = deps;
-  const stdout = captured(tty);
-  const stderr = captured(tty);
+  const { tty = false, columns = 80, ...rest } = deps;
+  const stdout = captured(tty, columns);
+  const stderr = captured(tty, columns);
   const env = { CORESDK_RUNTIME: 'host' };
   const exit = await runCli(argv, {
     env,
@@ -58,12 +58,16 @@ export async function core(
   return { exit, out: stdout.text, err: stderr.text };
 }
 
-/** Runs `core sidecar …` against a real server over a scripted daemon. */
+/** Runs `core sidecar …` with a client that answers what the script says. */
 export async function coreWithDaemon(
   argv: readonly string[],
   script: Script = {},
   deps: Parameters<typeof core>[1] = {},
-): Promise<CliRun & Pick<ControlFixture, 'api'>> {
-  const { socket, api } = await startControl(script);
-  return { ...(await core(['sidecar', ...argv, '--socket', socket], deps)), api };
+): Promise<CliRun & { readonly api: FakeClient }> {
+  const api = fakeClient(script);
+  const run = await core(['sidecar', ...argv, '--socket', '/run/nobody.sock'], {
+    createClient: () => api,
+    ...deps,
+  });
+  return { ...run, api };
 }
