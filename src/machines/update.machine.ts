@@ -38,7 +38,7 @@ const takeFull = {
   actions: { type: 'takeFull', params: (args: { event: { error: unknown } }) => ({ error: thrown(args) }) },
 } as const;
 
-/** An operator's pause, where it only has to be remembered. */
+/** An operator's pause, remembered. */
 const holdBack = {
   type: 'holdBack',
   params: ({ event }: { event: { error: ErrorRecord } }) => ({ error: event.error }),
@@ -76,10 +76,10 @@ const goBack = {
 export const updateMachine = updateSetup.createMachine({
   id: 'update',
   description: 'The life of one update, from finding a release to its commit or rollback.',
-  context: { ...NO_ATTEMPT, owed: [], ended: null, watch: null, paused: null },
+  context: { ...NO_ATTEMPT, owed: [], ended: null, watch: null, paused: null, held: 'unread' },
   initial: 'recovering',
-  // From the swap on, an attempt goes to its end: a pause only keeps the next one from beginning.
-  on: { PAUSE: { actions: holdBack } },
+  // Wherever a state does not say otherwise: what an operator wishes is remembered, and counts once the attempt is over.
+  on: { PAUSE: { actions: holdBack }, RESUME: { actions: 'letGo' } },
   states: {
     recovering: {
       description:
@@ -162,7 +162,7 @@ export const updateMachine = updateSetup.createMachine({
           target: 'rollingBack',
           actions: { type: 'beginRollback', params: ({ event }) => event },
         },
-        PAUSE: { target: 'idle', reenter: true, actions: [holdBack, 'forgetEnded'] },
+        PAUSE: { target: 'idle', reenter: true, actions: holdBack },
         RESUME: [
           { guard: 'owesQuarantine', target: 'rolledBack', actions: 'resume' },
           { target: 'idle', reenter: true, actions: 'resume' },

@@ -63,6 +63,12 @@ const end = (
   to: context.plan?.to ?? (context.release === null ? null : { origin: 'store', ...context.release }),
 });
 
+/** What pauses automatic updates now that no fault does. */
+const heldBy = ({ held }: UpdateContext): ErrorRecord | null => (held === 'unread' ? null : held);
+
+/** Whether it is an operator who paused them, and no fault. */
+const isWish = (paused: ErrorRecord | null): boolean => paused?.code === 'UPDATES_PAUSED';
+
 /** The releases of earlier attempts that are still to be quarantined, where there are any. */
 export const owing = ({ owed }: UpdateContext): { readonly owed?: readonly Owed[] } =>
   owed.length === 0 ? {} : { owed };
@@ -140,11 +146,14 @@ export const updateSetup = setup({
           }
         : {},
     ),
-    takeUp: assign((_, { recovered }: { recovered: Recovered }) => {
-      const { watch, paused } = recovered;
+    takeUp: assign(({ context }, { recovered }: { recovered: Recovered }) => {
+      const { watch } = recovered;
+      // What was said since is newer than what start-up read.
+      const paused = context.held === 'unread' ? recovered.paused : context.held;
+      const held = paused;
       switch (recovered.next) {
         case 'idle':
-          return { watch, ended: recovered.ended, paused };
+          return { watch, ended: recovered.ended, paused, held };
         case 'probing':
           return {
             watch,
@@ -152,6 +161,7 @@ export const updateSetup = setup({
             plan: recovered.plan,
             pid: recovered.pid,
             paused,
+            held,
           };
         case 'rollingBack':
           return {
@@ -161,6 +171,7 @@ export const updateSetup = setup({
             verdict: recovered.verdict,
             owed: recovered.owed ?? [],
             paused,
+            held,
           };
       }
     }),
@@ -219,7 +230,7 @@ export const updateSetup = setup({
         ...NO_ATTEMPT,
         owed: [],
         // A quarantine that was owed is written now.
-        paused: context.paused?.code === 'QUARANTINE_FAILED' ? null : context.paused,
+        paused: context.paused?.code === 'QUARANTINE_FAILED' ? heldBy(context) : context.paused,
         ended: end(context, 'rolledBack', 'rolledBack', error.message, error),
       };
     }),
@@ -233,15 +244,20 @@ export const updateSetup = setup({
       ended: end(context, 'failed', 'failed', error.message, error.toRecord()),
     })),
     pause: assign((_, { error }: { error: UpdateError }) => ({ paused: error.toRecord() })),
-    /** An operator's wish. A quarantine that is owed says more: by it `schedule` keeps the attempt open. */
+    /** A fault that pauses says more: why start-up failed, or (to `schedule`, too) that a quarantine is owed. */
     holdBack: assign(({ context }, { error }: { error: ErrorRecord }) => ({
-      paused: context.paused?.code === 'QUARANTINE_FAILED' ? context.paused : error,
+      held: error,
+      paused: context.paused === null || isWish(context.paused) ? error : context.paused,
+    })),
+    letGo: assign(({ context }) => ({
+      held: null,
+      paused: isWish(context.paused) ? null : context.paused,
     })),
     endByPause: assign(({ context }, { stage, error }: { stage: StateName; error: ErrorRecord }) => ({
       ...NO_ATTEMPT,
       ended: end(context, stage, 'deferred', error.message, error),
     })),
-    resume: assign({ paused: null, ended: null }),
+    resume: assign({ paused: null, held: null, ended: null }),
     forgetEnded: assign({ ended: null }),
     endWatch: assign({ watch: null }),
   },

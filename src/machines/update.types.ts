@@ -32,8 +32,13 @@ export interface UpdateContext {
   readonly ended: Ended | null;
   /** The committed version that is still watched for a crash loop. */
   readonly watch: Watch | null;
-  /** Why automatic updates are paused; null when they are not. */
+  /** Why automatic updates are paused; null when they are not. A fault that pauses them is told before an operator's pause. */
   readonly paused: ErrorRecord | null;
+  /**
+   * An operator's pause, which outlasts whatever else pauses; null for none. `unread` until somebody says so: then what start-up
+   * finds counts.
+   */
+  readonly held: ErrorRecord | 'unread' | null;
 }
 
 /** What the outside may tell the update machine. Ignored in every state that does not name it. */

@@ -1,6 +1,6 @@
 /** A machine as a table in Markdown, for readers. */
 import type { AnyStateMachine } from 'xstate';
-import { allStates, readChart, type ChartState, type ChartTransition } from './chart.ts';
+import { allStates, readChart, type Chart, type ChartState, type ChartTransition } from './chart.ts';
 
 const code = (text: string): string => `\`${text}\``;
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll(/\s+/g, ' ').trim();
@@ -30,6 +30,13 @@ function row(state: ChartState): string {
   return `| ${cells.map(cell).join(' | ')} |`;
 }
 
+/** A row for the transitions of the machine itself, where it has any. */
+function anywhere({ anywhere: transitions }: Chart): string[] {
+  if (transitions.length === 0) return [];
+  const ways = transitions.map((transition) => way(transition, 1)).join('<br>');
+  return [`| elsewhere | – | What holds in every state that does not say otherwise. | ${cell(ways)} | – |`];
+}
+
 /**
  * A table with a row for each state: its services, what happens in it, and where it leads to.
  *
@@ -37,5 +44,6 @@ function row(state: ChartState): string {
  */
 export function toTable(machine: AnyStateMachine): string {
   const head = ['| state | service | what happens | leads to | on error |', '|---|---|---|---|---|'];
-  return `${[...head, ...allStates(readChart(machine)).map(row)].join('\n')}\n`;
+  const chart = readChart(machine);
+  return `${[...head, ...allStates(chart).map(row), ...anywhere(chart)].join('\n')}\n`;
 }

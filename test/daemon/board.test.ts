@@ -2,19 +2,32 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createBoard, endedView, errorView, type Board } from '../../src/daemon/board.ts';
 import { ERROR_CODES } from '../../src/error-codes.ts';
 import type { Progress } from '../../src/services/ports.ts';
+import type { NewEvent } from '../../src/daemon/events.ts';
+import type { UpdateContext } from '../../src/machines/update.types.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
-import { attempt, ended, NEW, OLD, RECORD } from '../machines/values.ts';
+import { updateMachine } from '../../src/machines/update.machine.ts';
+import type { StateName } from '../../src/types.ts';
+import { attempt, ended, NEW, OLD, PLAN, RECORD, RELEASE } from '../machines/values.ts';
 
 let clock: FakeClock;
 let board: Board;
 let heard: Progress[];
+let published: NewEvent[];
 beforeEach(() => {
   clock = createFakeClock();
   heard = [];
-  board = createBoard(clock, (progress) => heard.push(progress));
+  published = [];
+  board = createBoard({
+    clock,
+    onProgress: (progress) => heard.push(progress),
+    publish: (event) => published.push(event),
+  });
 });
 const report = (progress: Progress): void => {
   board.reporter.report(progress);
+};
+const enter = (state: StateName, change: Partial<UpdateContext> = {}): void => {
+  board.entered(state, { ...updateMachine.config.context, ...change } as UpdateContext);
 };
 const warn = (message: string): void => {
   report({ kind: 'warning', error: { code: 'STAGE_FAILED', message } });
@@ -29,7 +42,13 @@ describe('progress', () => {
 
   it('shows a download', () => {
     report({ kind: 'download', received: 3, total: 9 });
-    expect(board.progress()).toEqual({ kind: 'download', received_bytes: 3, total_bytes: 9 });
+    expect(board.progress()).toEqual({
+      kind: 'download',
+      received_bytes: 3,
+      total_bytes: 9,
+      bytes_per_second: null,
+      seconds_left: null,
+    });
   });
 
   it('shows a probe, in whole milliseconds', () => {
@@ -44,7 +63,7 @@ describe('progress', () => {
 
   it('belongs to one state', () => {
     report({ kind: 'download', received: 3, total: 9 });
-    board.entered('verifying');
+    enter('verifying');
     expect(board.progress()).toBeNull();
   });
 
@@ -66,13 +85,70 @@ describe('progress', () => {
   });
 });
 
+describe('what whoever watches is told', () => {
+  it('is every state, with the one before and what the attempt is about', () => {
+    enter('checking', { attempt: attempt() });
+    enter('downloading', { attempt: attempt(), release: RELEASE });
+    enter('swapping', { attempt: attempt(), release: RELEASE, plan: PLAN });
+    expect(published).toEqual([
+      { kind: 'state', state: 'checking', before: null, attempt: 'a-1', from: null, to: null },
+      { kind: 'state', state: 'downloading', before: 'checking', attempt: 'a-1', from: null, to: '1.1.0' },
+      { kind: 'state', state: 'swapping', before: 'downloading', attempt: 'a-1', from: '1.0.0', to: '1.1.0' },
+    ]);
+  });
+
+  it('is progress a few times a second, and always the end of it', async () => {
+    enter('downloading', { attempt: attempt() });
+    for (let received = 1; received < 100; received += 1) {
+      report({ kind: 'download', received, total: 100 });
+      await clock.advance(10);
+    }
+    report({ kind: 'download', received: 100, total: 100 });
+    const told = published.filter(({ kind }) => kind === 'progress');
+    expect(told).toHaveLength(6);
+    expect(told.at(-1)).toMatchObject({ attempt: 'a-1', progress: { received_bytes: 100 } });
+  });
+
+  it('is every look of a probe', () => {
+    enter('probing', { attempt: attempt() });
+    const look = { healthy: false, detail: 'HTTP 500' };
+    report({ kind: 'probe', result: look, elapsedMs: 1.4, deadlineMs: 60_000 });
+    expect(published.at(-1)).toEqual({
+      kind: 'probe',
+      attempt: 'a-1',
+      ...look,
+      elapsed_ms: 1,
+      deadline_ms: 60_000,
+    });
+  });
+
+  it('is what an update waits for, until it waits no longer', () => {
+    enter('waiting', { attempt: attempt() });
+    report({ kind: 'waiting', waiting: { for: 'window', reason: 'closed until 02:00', until: 0 } });
+    const view = { for: 'window', reason: 'closed until 02:00', until: '1970-01-01T00:00:00.000Z' };
+    expect(board.waiting()).toEqual(view);
+    expect(published.at(-1)).toEqual({ kind: 'waiting', attempt: 'a-1', waiting: view });
+    report({ kind: 'waiting', waiting: null });
+    expect(board.waiting()).toBeNull();
+    report({ kind: 'waiting', waiting: { for: 'approval', reason: 'nobody approved it', until: null } });
+    expect(board.waiting()).toMatchObject({ until: null });
+    enter('idle');
+    expect(board.waiting()).toBeNull();
+  });
+
+  it('is how an attempt ended', () => {
+    board.ended(ended());
+    expect(published).toEqual([{ kind: 'ended', attempt: endedView(ended()) }]);
+  });
+});
+
 describe('what is held back', () => {
   it('is what the last check said', () => {
     expect(board.heldBack()).toBeNull();
     const held = { version: '1.2.0', reason: 'not yet', until: 5 };
     report({ kind: 'heldBack', held });
     expect(board.heldBack()).toEqual(held);
-    board.entered('checking');
+    enter('checking');
     expect(board.heldBack()).toEqual(held);
     report({ kind: 'heldBack', held: null });
     expect(board.heldBack()).toBeNull();
@@ -87,13 +163,13 @@ describe('the next check', () => {
 
   it('is not due while an attempt is under way', () => {
     report({ kind: 'nextCheck', at: 5, why: 'every 3600 s' });
-    board.entered('probing');
+    enter('probing');
     expect(board.nextCheck()).toEqual({ at: null, why: 'an attempt is in probing' });
   });
 
   it('stays when idle is entered after the schedule spoke', () => {
     report({ kind: 'nextCheck', at: 5, why: 'every 3600 s' });
-    board.entered('idle');
+    enter('idle');
     expect(board.nextCheck().at).toBe(5);
   });
 });
@@ -156,6 +232,14 @@ describe('attempts that ended', () => {
     board.ended(ended({ outcome: 'rolledBack', error: RECORD }));
     board.ended(ended({ outcome: 'committed', error: null }));
     expect(board.lastError()).toEqual({ error: RECORD, at: clock.now() });
+  });
+
+  it('leave no error when they went back because an operator asked', () => {
+    const asked = attempt({ trigger: 'rollback' });
+    board.ended(ended({ attempt: asked, outcome: 'rolledBack', error: RECORD }));
+    expect(board.lastError()).toBeNull();
+    board.ended(ended({ attempt: asked, outcome: 'failed', error: RECORD }));
+    expect(board.lastError()).not.toBeNull();
   });
 
   it('leave no error when they only found nothing to do', () => {

@@ -2,11 +2,13 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { createActor, type ActorRefFrom } from 'xstate';
 import type { ControlApi } from '../../src/control/api.ts';
 import { createBoard, type Board } from '../../src/daemon/board.ts';
+import { createEventHub, type EventHub } from '../../src/daemon/events.ts';
 import { createCommands, type CommandsOptions } from '../../src/daemon/commands.ts';
 import { UpdateError } from '../../src/errors.ts';
 import { updateMachine } from '../../src/machines/update.machine.ts';
 import type { Recovered, Steps } from '../../src/steps.ts';
 import type { VersionRef } from '../../src/types.ts';
+import { configFrom } from '../fixtures/config.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { scripted, settle, type Scripted } from '../machines/scripted.ts';
 import { FOUND, HALF_DONE, NOTHING_LEFT, STEPS } from '../machines/update.harness.ts';
@@ -19,11 +21,13 @@ let script: Scripted<Steps>;
 let actor: ActorRefFrom<typeof updateMachine>;
 let board: Board;
 let api: ControlApi;
+let hub: EventHub;
 beforeEach(async () => {
   rig = await trustingRig();
   script = scripted<Steps>(STEPS);
   actor = createActor(updateMachine.provide({ actors: script.actors }));
-  board = createBoard(rig.clock, () => undefined);
+  hub = createEventHub(rig.clock);
+  board = createBoard({ clock: rig.clock, onProgress: () => undefined, publish: hub.publish });
   actor.subscribe(({ context }) => {
     if (context.ended !== null) board.ended(context.ended);
   });
@@ -35,8 +39,10 @@ const commands = (change: Partial<CommandsOptions> = {}): ControlApi =>
     ports: rig,
     actor,
     board,
-    channel: 'stable',
-    bundlePath: null,
+    hub,
+    config: configFrom(),
+    settings: [],
+    doctor: () => Promise.reject(new Error('not asked for here')),
     disabled: null,
     status: () => Promise.reject(new Error('not asked for here')),
     ...change,
@@ -140,7 +146,7 @@ describe('what a command sets off', () => {
   });
 
   it('check only reports on manual', async () => {
-    await commands({ channel: 'manual' }).check();
+    await commands({ config: configFrom({ update: { channel: 'manual' } }) }).check();
     expect(begun()).toEqual({ id: 'id-1', trigger: 'check', mode: 'report' });
   });
 
@@ -156,13 +162,16 @@ describe('what a command sets off', () => {
   });
 
   it('update applies the configured bundle on manual', async () => {
-    await commands({ channel: 'manual', bundlePath: '/media/x.jws' }).update({ dryRun: false });
+    const config = configFrom({ update: { channel: 'manual', bundle_path: '/media/x.jws' } });
+    await commands({ config }).update({ dryRun: false });
     expect(state()).toBe('downloading');
     expect(actor.getSnapshot().context.offer?.source).toEqual({ kind: 'file', path: '/media/x.jws' });
   });
 
   it('update never applies the configured bundle on another channel', async () => {
-    await commands({ bundlePath: '/media/x.jws' }).update({ dryRun: false });
+    await commands({ config: configFrom({ update: { bundle_path: '/media/x.jws' } }) }).update({
+      dryRun: false,
+    });
     expect(state()).toBe('checking');
   });
 

@@ -17,6 +17,9 @@ export interface NamedPorts {
   Workload: Ports['workload'];
   HealthProbe: Ports['probe'];
   Gate: Ports['gate'];
+  Approvals: Ports['approvals'];
+  Pauses: Ports['pauses'];
+  Hooks: Ports['hooks'];
 }
 
 /** The name of a port's interface. */
@@ -34,6 +37,9 @@ export const PORT_KEYS = {
   Workload: 'workload',
   HealthProbe: 'probe',
   Gate: 'gate',
+  Approvals: 'approvals',
+  Pauses: 'pauses',
+  Hooks: 'hooks',
 } as const satisfies Record<PortName, keyof Ports>;
 
 type AsyncMethod<Port> = {
@@ -108,4 +114,11 @@ export const METHODS: Readonly<Record<PortMethod, true>> = {
   'HealthProbe.answered': true,
   'Gate.pass': true,
   'Gate.release': true,
+  'Approvals.get': true,
+  'Approvals.add': true,
+  'Approvals.approved': true,
+  'Pauses.read': true,
+  'Pauses.write': true,
+  'Pauses.clear': true,
+  'Hooks.run': true,
 };

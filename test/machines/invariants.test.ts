@@ -6,7 +6,7 @@ import { targetsOf, transitionsOf } from './chart.ts';
 
 const statesOf = (machine: AnyStateMachine): AnyStateNode[] => Object.values(machine.states);
 const edges = transitionsOf(updateMachine).map((it) => ({
-  from: it.source.key,
+  from: it.source.parent === undefined ? '*' : it.source.key,
   to: targetsOf(it),
   event: String(it.eventType),
 }));
@@ -94,9 +94,26 @@ describe('the chart of the update machine', () => {
       ).toEqual(['downloading', 'verifying'].includes(state) ? ['downloading', 'idle'] : ['idle']);
   });
 
-  it('takes no event but those of its services between start-up and the end of an attempt', () => {
-    const told = edges.filter(({ event }) => !event.startsWith('xstate.')).map(({ from }) => from);
-    expect([...new Set(told)]).toEqual(['idle', 'failed']);
+  it('takes no event but those of its services from the swap to the end of an attempt', () => {
+    const told = edges.filter(({ event, from }) => !event.startsWith('xstate.') && from !== '*');
+    expect([...new Set(told.map(({ from }) => from))]).toEqual([
+      'idle',
+      'checking',
+      'downloading',
+      'verifying',
+      'staging',
+      'waiting',
+      'failed',
+    ]);
+  });
+
+  it('is told only of a pause before the swap, and of that anywhere', () => {
+    const told = edges.filter(
+      ({ event, from }) => !event.startsWith('xstate.') && !['idle', 'failed'].includes(from),
+    );
+    expect([...new Set(told.map(({ event }) => event))]).toEqual(['PAUSE', 'RESUME']);
+    // Elsewhere it is only remembered.
+    expect(edges.filter(({ from }) => from === '*').flatMap(({ to }) => to)).toEqual(['update', 'update']);
   });
 });
 

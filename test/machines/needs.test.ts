@@ -8,7 +8,7 @@ import type { StateName } from '../../src/types.ts';
 import { error, FOUND } from './update.harness.ts';
 import { attempt, DOWNLOADED, EVIDENCE, OFFER, PLAN, RELEASE, VERDICT, VERIFIED, WATCH } from './values.ts';
 
-type Needed = Exclude<keyof UpdateContext, 'owed' | 'ended' | 'watch' | 'paused'>;
+type Needed = Exclude<keyof UpdateContext, 'owed' | 'ended' | 'watch' | 'paused' | 'held'>;
 
 const EVERYTHING: UpdateContext = {
   attempt: attempt(),
@@ -24,6 +24,7 @@ const EVERYTHING: UpdateContext = {
   ended: null,
   watch: null,
   paused: null,
+  held: null,
 };
 
 /** The words by which a message names them. */

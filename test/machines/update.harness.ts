@@ -60,6 +60,7 @@ export const HALF_DONE = {
   plan: PLAN,
   verdict: VERDICT,
   watch: null,
+  paused: null,
 } as const satisfies Recovered;
 export const FOUND: Steps['check']['output'] = {
   found: 'release',

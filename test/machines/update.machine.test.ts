@@ -52,10 +52,12 @@ const OPERATORS = {
   evidence: [],
   interruptions: 0,
 } as const;
+const PAUSED = { code: 'UPDATES_PAUSED', message: 'a freeze' } as const;
 const EVENTS: Record<UpdateEvent['type'], UpdateEvent> = {
   CHECK: { type: 'CHECK', attempt: asked },
   APPLY: { type: 'APPLY', attempt: asked, path: '/tmp/x.jws' },
   ROLLBACK: { type: 'ROLLBACK', attempt: asked, plan: PLAN, verdict: OPERATORS },
+  PAUSE: { type: 'PAUSE', error: PAUSED },
   RESUME: { type: 'RESUME' },
   RETRY: { type: 'RETRY' },
 };
@@ -86,7 +88,15 @@ const CASES: readonly Case[] = [
     transition: 'recovering recover.done 0',
     title: 'an orderly stop in probing goes on probing',
     given: at('recovering'),
-    when: (h) => h.say('recover', { next: 'probing', attempt: attempt(), plan: PLAN, pid: 9, watch: WATCH }),
+    when: (h) =>
+      h.say('recover', {
+        next: 'probing',
+        attempt: attempt(),
+        plan: PLAN,
+        pid: 9,
+        watch: WATCH,
+        paused: null,
+      }),
     then: 'probing',
     context: {
       ...NO_ATTEMPT,
@@ -162,6 +172,48 @@ const CASES: readonly Case[] = [
     then: 'rollingBack',
     context: { ...NO_ATTEMPT, attempt: asked, plan: PLAN, verdict: OPERATORS, watch: null },
     asks: ['rollback', { attempt: asked, plan: PLAN, verdict: OPERATORS }],
+  },
+  {
+    transition: 'idle PAUSE 0',
+    title: 'PAUSE enters idle anew, so that no check is set',
+    given: at('idle'),
+    when: (h) => h.send(EVENTS.PAUSE),
+    then: 'idle',
+    context: { ...NO_ATTEMPT, paused: PAUSED, held: PAUSED },
+    asks: ['schedule', { ended: null, paused: PAUSED, watch: null }],
+  },
+  ...(['checking', 'downloading', 'verifying', 'staging', 'waiting'] as const).map((state): Case => ({
+    transition: `${state} PAUSE 0`,
+    title: 'PAUSE puts off what has not touched the workload',
+    given: at(state),
+    when: (h) => h.send(EVENTS.PAUSE),
+    then: 'idle',
+    context: {
+      ...NO_ATTEMPT,
+      paused: PAUSED,
+      held: PAUSED,
+      ended: { attempt: attempt(), outcome: 'deferred', reason: 'a freeze', error: PAUSED, stage: state },
+    },
+  })),
+  {
+    transition: '* PAUSE 0',
+    title: 'PAUSE is remembered until the attempt is over',
+    given: at('swapping'),
+    when: (h) => h.send(EVENTS.PAUSE),
+    then: 'swapping',
+    context: { attempt: attempt(), paused: PAUSED, held: PAUSED },
+  },
+  {
+    transition: '* RESUME 0',
+    title: 'RESUME takes a pause back wherever it comes',
+    given: async () => {
+      const h = await at('probing')();
+      await h.send(EVENTS.PAUSE);
+      return h;
+    },
+    when: (h) => h.send(EVENTS.RESUME),
+    then: 'probing',
+    context: { attempt: attempt(), paused: null, held: null },
   },
   {
     transition: 'idle RESUME 0',
@@ -634,7 +686,12 @@ describe('every transition', () => {
 
 describe('every event in every state', () => {
   const ACCEPTED: Partial<Record<StateName, Partial<Record<UpdateEvent['type'], StateName>>>> = {
-    idle: { CHECK: 'checking', APPLY: 'downloading', ROLLBACK: 'rollingBack', RESUME: 'idle' },
+    idle: { CHECK: 'checking', APPLY: 'downloading', ROLLBACK: 'rollingBack', PAUSE: 'idle', RESUME: 'idle' },
+    checking: { PAUSE: 'idle' },
+    downloading: { PAUSE: 'idle' },
+    verifying: { PAUSE: 'idle' },
+    staging: { PAUSE: 'idle' },
+    waiting: { PAUSE: 'idle' },
     failed: { RETRY: 'rollingBack' },
   };
   const states = Object.keys(updateMachine.states) as StateName[];
@@ -650,7 +707,9 @@ describe('every event in every state', () => {
     if (next === undefined) {
       expect(h.state()).toBe(state);
       expect(h.asked).toHaveLength(questions);
-      expect(h.context()).toEqual(context);
+      const wish =
+        type === 'PAUSE' ? { held: PAUSED, paused: PAUSED } : type === 'RESUME' ? { held: null } : {};
+      expect(h.context()).toEqual({ ...context, ...wish });
     } else expect(h.state()).toBe(next);
   });
 
@@ -809,7 +868,7 @@ describe('the update machine', () => {
 
   it.each([
     ['idle', NOTHING_LEFT],
-    ['probing', { next: 'probing', attempt: attempt(), plan: PLAN, pid: 9, watch: null }],
+    ['probing', { next: 'probing', attempt: attempt(), plan: PLAN, pid: 9, watch: null, paused: null }],
     ['rollingBack', HALF_DONE],
   ] as const)('is no longer paused by a failed start-up once RETRY leads to %s', async (state, recovered) => {
     const h = await failedToRecover();

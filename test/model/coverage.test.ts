@@ -57,18 +57,18 @@ describe('what the plans cover', () => {
   it('lacks a transition that is added to the machine, until its new plan is run', async () => {
     const before = await readPlans('update');
     const { failed } = UPDATE_STATES;
-    const on = { ...(failed?.['on'] as object), RESUME: 'recovering' };
+    const on = { ...(failed?.['on'] as object), APPLY: 'recovering' };
     const machine = copyWith({ failed: { ...failed, on } });
     const after = generatePlans({ ...updateSubject, machine });
 
-    // The plans of before still say that RESUME is ignored in `failed`, and the machine does not keep to it.
-    const stale = before.plans.find(({ id }) => id === 'failed/send/RESUME/ignored')!;
-    await expect(runPlan(machine, before, stale)).rejects.toThrow(/failed\/send\/RESUME\/ignored/);
+    // The plans of before still say that APPLY is ignored in `failed`, and the machine does not keep to it.
+    const stale = before.plans.find(({ id }) => id === 'failed/send/APPLY/ignored')!;
+    await expect(runPlan(machine, before, stale)).rejects.toThrow(/failed\/send\/APPLY\/ignored/);
     const rest = before.plans.filter(({ id }) => id !== stale.id);
-    expect(missing(await covered(machine, after, rest))).toEqual(['failed/RESUME/otherwise']);
+    expect(missing(await covered(machine, after, rest))).toEqual(['failed/APPLY/otherwise']);
 
     const fresh = after.plans.filter(({ id }) => !before.plans.some((plan) => plan.id === id));
-    expect(fresh.map(({ id }) => id)).toEqual(['failed/send/RESUME']);
+    expect(fresh.map(({ id }) => id)).toEqual(['failed/send/APPLY']);
     expect(missing(await covered(machine, after, fresh))).toEqual([]);
   });
 });

@@ -34,6 +34,12 @@ describe('commit', () => {
     expect(rig.store.versions.get('1.1.0')?.mark).toEqual({ at: NOW, previous: from, watched: true });
   });
 
+  it('takes nothing from the mark of another version', async () => {
+    install(rig, '1.2.0', { watched: true });
+    await run();
+    expect(rig.store.versions.get('1.1.0')?.mark).toEqual({ at: NOW, previous: from, watched: false });
+  });
+
   it('keeps the version that it came from, committed or not', async () => {
     rig.store.versions.get('1.0.0')!.mark = null;
     await run();

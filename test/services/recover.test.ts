@@ -81,6 +81,7 @@ describe('with nothing under way', () => {
       plan: { from, to },
       pid: rig.workload.running?.pid,
       watch: null,
+      paused: null,
     });
     expect(runs()).toBe('1.1.0');
   });
@@ -206,6 +207,7 @@ describe('an attempt that was interrupted from the swap on', () => {
           interruptions: 1,
         },
         watch: null,
+        paused: null,
       });
       expect(rig.calls).toEqual(['activate 1.1.0', 'endSurvivor']);
     },
@@ -267,6 +269,7 @@ describe('an attempt that was interrupted from the swap on', () => {
       plan: { from, to },
       pid: rig.workload.running?.pid,
       watch: null,
+      paused: null,
     });
     expect(runs()).toBe('1.1.0');
   });
@@ -328,6 +331,33 @@ describe('an orderly stop in swapping', () => {
     await rig.store.activate(to);
     expect(await run()).toMatchObject({ next: 'rollingBack', verdict: { interruptions: 1 } });
     expect(runs()).toBeUndefined();
+  });
+});
+
+describe('an operator’s pause', () => {
+  const PAUSED = { code: 'UPDATES_PAUSED', message: 'a freeze' } as const;
+
+  it.each<[string, () => unknown]>([
+    ['idle', () => undefined],
+    ['rollingBack', () => swapped('swapping')],
+    ['probing', () => rig.store.activate(to)],
+  ])('is there again, when start-up leads to %s', async (next, arrange) => {
+    await arrange();
+    await rig.pauses.write(PAUSED);
+    expect(await run()).toMatchObject({ next, paused: PAUSED });
+  });
+
+  it('that cannot be read holds, and says so; the workload starts all the same', async () => {
+    rig.pauses.fault = new UpdateError('STATE_DIR_UNUSABLE', 'EIO');
+    expect(await run()).toMatchObject({
+      next: 'idle',
+      paused: {
+        code: 'UPDATES_PAUSED',
+        message: 'whether an operator paused updates cannot be read: EIO',
+      },
+    });
+    expect(runs()).toBe('1.0.0');
+    expect(rig.reporter.warnings()).toEqual([{ code: 'STATE_DIR_UNUSABLE', message: 'EIO' }]);
   });
 });
 

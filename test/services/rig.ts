@@ -13,11 +13,14 @@ import type { Settings } from '../../src/services/settings.ts';
 import type { VersionRef } from '../../src/types.ts';
 import { memoryDownloads, type MemoryDownloads } from '../fakes/downloads.ts';
 import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
+import { memoryApprovals } from '../fakes/approvals.ts';
 import { createFakeGate, type FakeGate } from '../fakes/gate.ts';
 import { memoryHeadStore } from '../fakes/head-store.ts';
+import { recordingHooks, type RecordingHooks } from '../fakes/hooks.ts';
 import { fakeHost } from '../fakes/host.ts';
 import { memoryJournal } from '../fakes/journal.ts';
 import { createMemoryFeed, type MemoryFeed } from '../fakes/memory-feed.ts';
+import { memoryPauses, type MemoryPauses } from '../fakes/pauses.ts';
 import { memoryQuarantine } from '../fakes/quarantine.ts';
 import { createFakeReporter, type FakeReporter } from '../fakes/reporter.ts';
 import { createScriptedProbe, type ScriptedProbe } from '../fakes/scripted-probe.ts';
@@ -39,6 +42,8 @@ export interface Rig extends Ports {
   readonly workload: FakeWorkload;
   readonly probe: ScriptedProbe;
   readonly gate: FakeGate;
+  readonly pauses: MemoryPauses;
+  readonly hooks: RecordingHooks;
   readonly reporter: FakeReporter;
   /** What was asked of the workload, the store and the probe, in order. */
   readonly calls: string[];
@@ -63,6 +68,9 @@ export const SETTINGS: Settings = {
   rollbackTimeoutMs: 60_000,
   probeIntervalMs: 1_000,
   probeSuccessThreshold: 1,
+  soakMs: 0,
+  failureThreshold: 3,
+  flapThreshold: 3,
   watchMs: 600_000,
   addressFreeMs: 3_000,
 };
@@ -115,6 +123,9 @@ export function createRig(
       },
     },
     gate: createFakeGate(),
+    approvals: memoryApprovals(),
+    pauses: memoryPauses(),
+    hooks: recordingHooks(calls),
     reporter: createFakeReporter(),
     calls,
     host: fakeHost(options.host),

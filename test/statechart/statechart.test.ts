@@ -114,6 +114,7 @@ describe('toTable', () => {
 | \`lit.dim\` | – |  | – | – |
 | \`broken\` | \`watch\` |  | \`end\` | – |
 | \`end\` | – |  | – | – |
+| elsewhere | – | What holds in every state that does not say otherwise. | \`OFF\` \`off\` | – |
 `);
   });
 });

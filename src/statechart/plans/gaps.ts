@@ -21,7 +21,9 @@ export class PlanGapError extends Error {
 
 function undeclared({ machine, samples, events }: PlanSubject): string[] {
   const gaps: string[] = [];
-  const types = new Set<string>();
+  const types = new Set<string>(
+    [...machine.root.transitions.keys()].filter((type) => !type.startsWith('xstate.')),
+  );
   for (const node of Object.values(machine.states as Record<string, AnyStateNode>)) {
     const meta = node.meta as StateMeta | undefined;
     for (const { id, service } of servicesOf(node)) {

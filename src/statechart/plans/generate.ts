@@ -31,8 +31,9 @@ interface Result {
 }
 
 function resultOf(subject: PlanSubject, explorer: Explorer, before: Place, move: Move, after: Place): Result {
-  const candidates = siblings(nodeOf(subject.machine, before.snapshot), explorer.eventOf(move).type);
   const [first, ...then] = after.taken;
+  const source = first?.source ?? nodeOf(subject.machine, before.snapshot);
+  const candidates = siblings(source, explorer.eventOf(move).type);
   const guards: Record<string, boolean> = {};
   for (const candidate of candidates) {
     const name = guardName(candidate);

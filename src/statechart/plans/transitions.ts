@@ -29,7 +29,12 @@ export function siblings(source: AnyStateNode, eventType: string): readonly AnyT
 
 /** The state that a transition leads to; its own where it only acts. */
 export function targetOf({ source, target }: AnyTransitionDefinition): string {
-  return (target?.[0] ?? source).key;
+  return nameOf(target?.[0] ?? source);
+}
+
+/** The name of a state; `*` for the machine itself, whose transitions hold in every state that does not name their event. */
+export function nameOf(node: AnyStateNode): string {
+  return node.parent === undefined ? '*' : node.key;
 }
 
 /**
@@ -44,12 +49,13 @@ export function transitionId(transition: AnyTransitionDefinition): string {
   const name = guardName(transition) ?? 'otherwise';
   const same = siblings(source, type).filter((each) => (guardName(each) ?? 'otherwise') === name);
   const nth = same.indexOf(transition) + 1;
-  return `${source.key}/${eventName(source, type)}/${nth > 1 ? `${name}:${String(nth)}` : name}`;
+  return `${nameOf(source)}/${eventName(source, type)}/${nth > 1 ? `${name}:${String(nth)}` : name}`;
 }
 
 /** Every transition that a flat machine can take, in its order. */
 export function allTransitions(machine: AnyStateMachine): AnyTransitionDefinition[] {
-  return Object.values(machine.states as Record<string, AnyStateNode>).flatMap((state) => [
+  const { root } = machine;
+  return [root, ...Object.values(root.states)].flatMap((state: AnyStateNode) => [
     ...[...state.transitions.values()].flat(),
     ...(state.always ?? []),
   ]);
@@ -59,7 +65,7 @@ export function allTransitions(machine: AnyStateMachine): AnyTransitionDefinitio
 export function describeTransition(transition: AnyTransitionDefinition): PlanTransition {
   return {
     id: transitionId(transition),
-    from: transition.source.key,
+    from: nameOf(transition.source),
     event: eventName(transition.source, transition.eventType as string),
     guard: guardName(transition),
     to: targetOf(transition),

@@ -5,11 +5,13 @@
 import { createActor } from 'xstate';
 import { removeLeftovers } from '../../../src/adapters/atomic-file.ts';
 import type { Disk } from '../../../src/adapters/disk.ts';
+import { openApprovals } from '../../../src/adapters/approvals.ts';
 import { openDownloads } from '../../../src/adapters/downloads.ts';
 import { openHeadStore } from '../../../src/adapters/head-store.ts';
 import { createIds } from '../../../src/adapters/ids.ts';
 import { immediateGate } from '../../../src/adapters/immediate-gate.ts';
 import { readMachineId } from '../../../src/adapters/machine-id.ts';
+import { openPauses } from '../../../src/adapters/pauses.ts';
 import { openQuarantine } from '../../../src/adapters/quarantine.ts';
 import { openStateDir } from '../../../src/adapters/state-dir.ts';
 import { openVersionStore } from '../../../src/adapters/version-store.ts';
@@ -17,6 +19,7 @@ import type { TrustSet } from '../../../src/bundle/trust.ts';
 import type { ControlApi } from '../../../src/control/api.ts';
 import { createBoard } from '../../../src/daemon/board.ts';
 import { createCommands } from '../../../src/daemon/commands.ts';
+import { createEventHub } from '../../../src/daemon/events.ts';
 import { UpdateError, type ErrorRecord } from '../../../src/errors.ts';
 import { updateMachine } from '../../../src/machines/update.machine.ts';
 import type { UpdateContext } from '../../../src/machines/update.types.ts';
@@ -25,6 +28,8 @@ import type { Feed, Journal, Ports, WorkloadStatus } from '../../../src/services
 import type { Settings } from '../../../src/services/settings.ts';
 import { createSupervisor } from '../../../src/supervisor.ts';
 import type { StateName } from '../../../src/types.ts';
+import { recordingHooks } from '../../fakes/hooks.ts';
+import { configFrom } from '../../fixtures/config.ts';
 import { createMemoryFeed } from '../../fakes/memory-feed.ts';
 import { PRODUCT, type FeedFiles } from './material.ts';
 import type { SimClock } from './sim-clock.ts';
@@ -47,6 +52,9 @@ export const SETTINGS: Settings = {
   rollbackTimeoutMs: 10_000,
   probeIntervalMs: 1_000,
   probeSuccessThreshold: 1,
+  soakMs: 0,
+  failureThreshold: 3,
+  flapThreshold: 3,
   watchMs: 20_000,
   addressFreeMs: 3_000,
 };
@@ -102,8 +110,13 @@ export async function startSimDaemon(options: SimDaemonOptions): Promise<SimDaem
   const { disk, clock, journal, processes, warn, adapt = (ports: Ports) => ports } = options;
   const paths = await openStateDir(STATE_DIR, disk);
   await removeLeftovers(disk, paths.root);
-  const board = createBoard(clock, (progress) => {
-    if (progress.kind === 'warning') warn(progress.error);
+  const hub = createEventHub(clock);
+  const board = createBoard({
+    clock,
+    onProgress: (progress) => {
+      if (progress.kind === 'warning') warn(progress.error);
+    },
+    publish: hub.publish,
   });
   const supervisor = createSupervisor({ processes, clock }, POLICY);
   const ports = adapt({
@@ -118,6 +131,9 @@ export async function startSimDaemon(options: SimDaemonOptions): Promise<SimDaem
     workload: supervisor,
     probe: createSimProbe(processes, clock),
     gate: immediateGate,
+    approvals: openApprovals(disk, paths.approvals),
+    pauses: openPauses(disk, paths.paused),
+    hooks: recordingHooks(),
     reporter: board.reporter,
     host: {
       product: PRODUCT,
@@ -150,8 +166,10 @@ export async function startSimDaemon(options: SimDaemonOptions): Promise<SimDaem
     ports,
     actor,
     board,
-    channel: SETTINGS.channel,
-    bundlePath: null,
+    hub,
+    config: configFrom({ update: { channel: 'edge' } }),
+    settings: [],
+    doctor: () => Promise.reject(new UpdateError('INTERNAL', 'a simulated daemon has no doctor')),
     disabled: null,
     status: () => Promise.reject(new UpdateError('INTERNAL', 'a simulated daemon has no status')),
   });

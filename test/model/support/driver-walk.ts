@@ -10,6 +10,7 @@ import { UPDATE_ERRORS } from '../../../src/machines/update.errors.ts';
 import type { UpdateContext, UpdateEvent } from '../../../src/machines/update.types.ts';
 import { transitionId } from '../../../src/statechart/plans/index.ts';
 import type { StepName } from '../../../src/steps.ts';
+import type { StateName } from '../../../src/types.ts';
 import { referenceModel, type Reference, type ReferenceModel } from './reference-model.ts';
 import { simWorld, type End, type Order, type SimWorld } from './scripted-world-sim.ts';
 import { settled } from './scripted-world.ts';
@@ -25,7 +26,8 @@ export interface Walk {
   actor: AnyActorRef;
   restart(orderly: boolean): Promise<void>;
   tell(event: UpdateEvent): Promise<void>;
-  pass(seconds: number): Promise<void>;
+  /** Lets time pass; with `to`, only until the machine is in that state. */
+  pass(seconds: number, to?: StateName): Promise<void>;
 }
 
 const clockText = (seconds: number): string => {
@@ -130,15 +132,21 @@ export async function startWalk(machine: AnyStateMachine): Promise<Walk> {
     },
     tell: async (event) => {
       const { model } = walk;
-      if (event.type === 'RESUME') model.resumed();
-      else if (event.type === 'RETRY') model.retried();
+      if (event.type === 'RESUME') {
+        walk.world.paused = null;
+        model.resumed();
+      } else if (event.type === 'PAUSE') {
+        walk.world.paused = event.error;
+        model.pausedBy(event.error.code);
+      } else if (event.type === 'RETRY') model.retried();
       else model.told(event.type, event.attempt.id, event.attempt.mode === 'report');
       walk.actor.send(event);
       await look(event.type);
     },
-    pass: async (seconds) => {
+    pass: async (seconds, to) => {
       const until = world.clock + seconds;
-      for (let end = world.step(until); end !== null; end = world.step(until)) {
+      const isThere = (): boolean => to !== undefined && walk.model.now.state === to;
+      for (let end = world.step(until); end !== null; end = isThere() ? null : world.step(until)) {
         if (end.code === undefined) walk.model.done(end.service, end.output as never);
         else walk.model.failed(end.service, end.code);
         await look(endText(end));
@@ -175,6 +183,21 @@ const fullRound = fc.constant(
   }),
 );
 
+/** A release that is put off in the middle of its way, and perhaps let go again. */
+const freeze = fc
+  .tuple(
+    fc.constantFrom<StateName[]>('checking', 'downloading', 'verifying', 'staging', 'waiting', 'swapping'),
+    fc.boolean(),
+  )
+  .map(([state, thaw]) =>
+    step(`publish a release, PAUSE in ${state}${thaw ? ', RESUME' : ''}`, async (walk) => {
+      walk.world.newest += 1;
+      await walk.pass(3_700, state);
+      await walk.tell({ type: 'PAUSE', error: { code: 'UPDATES_PAUSED', message: 'asked' } });
+      if (thaw) await walk.tell({ type: 'RESUME' });
+    }),
+  );
+
 const failures: readonly { readonly service: StepName; readonly order: Order }[] = [
   ...(Object.entries(UPDATE_ERRORS) as [StepName, readonly ErrorCode[]][]).flatMap(([service, codes]) =>
     codes.map((code) => ({ service, order: { code } })),
@@ -195,7 +218,7 @@ const orderFailure = fc
     }),
   );
 
-const tell = fc.constantFrom('CHECK', 'REPORT', 'APPLY', 'ROLLBACK', 'RESUME', 'RETRY').map((name) =>
+const tell = fc.constantFrom('CHECK', 'REPORT', 'APPLY', 'ROLLBACK', 'PAUSE', 'RESUME', 'RETRY').map((name) =>
   step(name, async (walk) => {
     const { world } = walk;
     const about = (trigger: 'update' | 'check' | 'bundle' | 'rollback', mode: 'apply' | 'report') =>
@@ -215,6 +238,8 @@ const tell = fc.constantFrom('CHECK', 'REPORT', 'APPLY', 'ROLLBACK', 'RESUME', '
           await walk.tell({ type: 'ROLLBACK', attempt: about('rollback', 'apply'), plan, verdict });
         return;
       }
+      case 'PAUSE':
+        return walk.tell({ type: 'PAUSE', error: { code: 'UPDATES_PAUSED', message: 'asked' } });
       default:
         return walk.tell({ type: name });
     }
@@ -264,11 +289,14 @@ export async function randomWalks(
   let events = 0;
   let seconds = 0;
   const taken = new Set<string>();
-  const commands = fc.commands([pass, pass, publish, fullRound, orderFailure, orderFailure, tell, restart], {
-    maxCommands: 60,
-    size: 'max',
-    ...(replayPath === undefined ? {} : { replayPath }),
-  });
+  const commands = fc.commands(
+    [pass, pass, publish, fullRound, orderFailure, orderFailure, freeze, tell, restart],
+    {
+      maxCommands: 60,
+      size: 'max',
+      ...(replayPath === undefined ? {} : { replayPath }),
+    },
+  );
   const property = fc.asyncProperty(commands, async (chosen) => {
     const walk = await startWalk(machine);
     try {

@@ -25,6 +25,7 @@ export interface ReferenceModel {
   done<Name extends StepName>(service: Name, output: Steps[Name]['output']): void;
   failed(service: StepName, code: ErrorCode): void;
   told(event: 'CHECK' | 'APPLY' | 'ROLLBACK', attempt: string, report: boolean): void;
+  pausedBy(operator: ErrorCode): void;
   resumed(): void;
   retried(): void;
   restarted(): void;
@@ -45,6 +46,12 @@ export function referenceModel(): ReferenceModel {
   let fullLeft = false;
   let turned = false;
   let going: { readonly to: string } | null = null;
+  // What an operator wished last, since the daemon started; `undefined` while nothing was said.
+  let wish: ErrorCode | null | undefined;
+
+  /** A pause by a fault stands before an operator's. */
+  const wished = (): ErrorCode | null => wish ?? null;
+  const isFault = (): boolean => now.paused !== null && now.paused !== 'UPDATES_PAUSED';
 
   const begin = (id: string, state: StateName, reports = false): void => {
     Object.assign(now, { attempt: id, state, owing: false });
@@ -79,14 +86,14 @@ export function referenceModel(): ReferenceModel {
 
   const recovered = (output: Steps['recover']['output']): void => {
     now.watched = output.watch?.version.version ?? null;
+    if (wish === undefined) wish = output.paused?.code ?? null;
+    now.paused = wished();
     if (output.next === 'idle') {
       const { ended } = output;
       now.ended = ended === null ? null : { id: ended.attempt.id, outcome: ended.outcome };
-      now.paused = output.paused?.code ?? null;
       now.state = 'idle';
       return;
     }
-    now.paused = null;
     now.attempt = output.attempt.id;
     going = { to: output.plan.to.version };
     now.state = output.next;
@@ -156,7 +163,7 @@ export function referenceModel(): ReferenceModel {
         now.state = 'rolledBack';
         break;
       case 'quarantine':
-        if (now.paused === 'QUARANTINE_FAILED') now.paused = null;
+        if (now.paused === 'QUARANTINE_FAILED') now.paused = wished();
         end('rolledBack');
         break;
     }
@@ -208,8 +215,18 @@ export function referenceModel(): ReferenceModel {
       going = { to: '' };
       goBack();
     },
+    pausedBy: (operator) => {
+      wish = operator;
+      if (!isFault()) now.paused = operator;
+      // What has not touched the workload is put off.
+      if (['checking', 'downloading', 'verifying', 'staging', 'waiting'].includes(now.state)) end('deferred');
+    },
     resumed: () => {
-      if (now.state !== 'idle') return;
+      wish = null;
+      if (now.state !== 'idle') {
+        if (!isFault()) now.paused = null;
+        return;
+      }
       Object.assign(now, {
         paused: null,
         ended: null,
@@ -237,6 +254,7 @@ export function referenceModel(): ReferenceModel {
       });
       turned = false;
       going = null;
+      wish = undefined;
     },
   };
 }

@@ -4,7 +4,7 @@
  */
 import { fromPromise, type PromiseActorLogic } from 'xstate';
 import { ERROR_CODES, type ErrorCode } from '../../../src/error-codes.ts';
-import { UpdateError } from '../../../src/errors.ts';
+import { UpdateError, type ErrorRecord } from '../../../src/errors.ts';
 import type { Recovered, StepName, Steps, Verdict } from '../../../src/steps.ts';
 import type { Attempt, Ended, Offer, Plan, Release, StateName, VersionRef } from '../../../src/types.ts';
 import { UPDATE_SAMPLES } from '../../../src/statechart/plans/update.ts';
@@ -91,6 +91,8 @@ export interface SimWorld {
   /** How every attempt ended that was closed in the journal. */
   readonly history: Map<string, string>;
   inFlight: InFlight | null;
+  /** An operator's pause, on disk. */
+  paused: ErrorRecord | null;
   nextId(): string;
   /** Ends the service that is due next, if one is before `until`; moves the clock. */
   step(until: number): End | null;
@@ -144,7 +146,7 @@ export function simWorld(): SimWorld {
       interruptions.set(ended.to.version, (interruptions.get(ended.to.version) ?? 0) + 1);
   };
 
-  const recover = (): Recovered => {
+  const recover = (paused: ErrorRecord | null): Recovered => {
     const watchOf = (version: string) => {
       const mark = world.marks.get(version);
       return mark === undefined || mark.watched
@@ -162,6 +164,7 @@ export function simWorld(): SimWorld {
         plan: { from: ref(best), to: ref(world.current) },
         pid: 1,
         watch: null,
+        paused,
       };
     }
     if (!inFlight?.plan) {
@@ -177,18 +180,18 @@ export function simWorld(): SimWorld {
               from: null,
               to: null,
             };
-      return { next: 'idle', ended, watch: watchOf(world.current), paused: null };
+      return { next: 'idle', ended, watch: watchOf(world.current), paused };
     }
     const { attempt, plan, state, suspended } = inFlight;
     const watch = watchOf(plan.from.version);
     if (state === 'committed' || (state === 'probing' && suspended))
-      return { next: 'probing', attempt, plan, pid: 1, watch };
+      return { next: 'probing', attempt, plan, pid: 1, watch, paused };
     const verdict = inFlight.verdict ?? {
       error: { code: 'ATTEMPT_INTERRUPTED' as const, message: 'down' },
       evidence: [],
       interruptions: (interruptions.get(plan.to.version) ?? 0) + 1,
     };
-    return { next: 'rollingBack', attempt, plan, verdict, watch };
+    return { next: 'rollingBack', attempt, plan, verdict, watch, paused };
   };
 
   const watched = (
@@ -218,12 +221,17 @@ export function simWorld(): SimWorld {
   };
 
   /** What a service does to the host when nothing is in its way, and what it gives back. */
-  const work = (service: StepName, input: never, order: Order | undefined): unknown => {
+  const work = (
+    service: StepName,
+    input: never,
+    order: Order | undefined,
+    paused: ErrorRecord | null,
+  ): unknown => {
     const special = order !== undefined && 'special' in order ? order.special : null;
     const { plan, verdict, release: wanted } = input as Steps['rollback']['input'] & { release: Release };
     switch (service) {
       case 'recover':
-        return recover();
+        return recover(paused);
       case 'schedule':
         return { id: world.nextId(), trigger: 'schedule', mode: 'apply' } satisfies Attempt;
       case 'watch':
@@ -284,6 +292,8 @@ export function simWorld(): SimWorld {
   const actor = (service: StepName): PromiseActorLogic<unknown> =>
     fromPromise<unknown, unknown>(({ input, signal }) => {
       const facts = input as Record<string, unknown>;
+      // `recover` reads it first: what is said after that is news to it.
+      const pausedThen = world.paused;
       const { ended, paused } = facts as Partial<Steps['schedule']['input']>;
       if (service === 'schedule' && ended && paused?.code !== 'QUARANTINE_FAILED') close(ended);
       enter(service, facts);
@@ -300,7 +310,7 @@ export function simWorld(): SimWorld {
             reject(new UpdateError(failing, 'in this world'));
             return { service, code: failing };
           }
-          const output = work(service, input as never, applies ? order : undefined);
+          const output = work(service, input as never, applies ? order : undefined, pausedThen);
           resolve(output);
           return { service, output };
         };
@@ -322,6 +332,7 @@ export function simWorld(): SimWorld {
     orders: new Map(),
     history: new Map(),
     inFlight: null,
+    paused: null,
     nextId: () => `a${String((ids += 1))}`,
     step: (until) => {
       timers = timers.filter(({ signal }) => !signal.aborted);

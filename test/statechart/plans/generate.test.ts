@@ -138,18 +138,21 @@ describe('a machine that grows', () => {
         'polishing/error/DISK_FULL',
         'polishing/error/INTERNAL',
         'polishing/stop',
-        ...Object.keys(document.events).map((event) => `polishing/send/${event}/ignored`),
+        ...['CHECK', 'APPLY', 'ROLLBACK', 'RETRY'].map((event) => `polishing/send/${event}/ignored`),
+        // What the machine takes anywhere.
+        'polishing/send/PAUSE',
+        'polishing/send/RESUME',
       ]),
     );
     expect(added.every((id) => id.startsWith('polishing/'))).toBe(true);
   });
 
   it('gets a plan for a new transition', () => {
-    const on = { ...(failed?.['on'] as object), RESUME: 'recovering' };
+    const on = { ...(failed?.['on'] as object), APPLY: 'recovering' };
     const grown = generatePlans(copy({ failed: { ...failed, on } }));
     const added = idsOf(grown).filter((id) => !idsOf(document).includes(id));
     const gone = idsOf(document).filter((id) => !idsOf(grown).includes(id));
-    expect([added, gone]).toEqual([['failed/send/RESUME'], ['failed/send/RESUME/ignored']]);
+    expect([added, gone]).toEqual([['failed/send/APPLY'], ['failed/send/APPLY/ignored']]);
   });
 
   it('gets a plan for a new code', () => {

@@ -16,6 +16,7 @@ import type { Ports } from '../../../../src/services/ports.ts';
 import type { StepName } from '../../../../src/steps.ts';
 import type { Channel } from '../../../../src/types.ts';
 import { serveFeed, type FeedServer } from '../../../e2e/support/feed-server.ts';
+import { configFrom } from '../../../fixtures/config.ts';
 import { workloadProgram } from '../../../e2e/support/workload-program.ts';
 import { createFaults, type Faults } from '../../../faults/faults.ts';
 import { createServiceRuns } from '../../../faults/service-runs.ts';
@@ -34,6 +35,8 @@ export interface HostSettings {
   /** Time of the commit that the updater was built from, ms since 1970. */
   readonly builtFrom: number;
   readonly minAgeMs: number;
+  /** How long a version has to stay healthy. */
+  readonly soakMs: number;
 }
 
 /** A daemon on edge with a feed. */
@@ -44,6 +47,7 @@ export const ORDINARY: HostSettings = {
   updater: '1.0.0',
   builtFrom: 0,
   minAgeMs: 0,
+  soakMs: 0,
 };
 
 /** One life of a daemon. */
@@ -92,48 +96,42 @@ function configOf(
   host: Pick<RealHost, 'root' | 'paths' | 'feed' | 'port' | 'baseline' | 'childPidFile'>,
   settings: HostSettings,
 ): Config {
-  return {
+  return configFrom({
     update: {
       channel: settings.channel,
       // No check but those that a plan asks for.
-      checkIntervalMs: 3_600_000,
+      check_interval: 3600,
       // Never ends by itself: a plan that wants it to end says so at the clock.
-      rollbackTimeoutMs: 600_000,
-      bundlePath: settings.bundlePath,
-      feedUrl: settings.feed ? host.feed.url : null,
+      rollback_timeout: 600,
       jitter: 0,
-      minAgeMs: settings.minAgeMs,
-      allowSecurityOverride: false,
-      stallTimeoutMs: 30_000,
+      min_age: settings.minAgeMs / 1000,
       retries: 0,
-      maxBytesPerSecond: null,
-      disabled: false,
+      ...(settings.bundlePath === null ? {} : { bundle_path: settings.bundlePath }),
+      ...(settings.feed ? { feed_url: host.feed.url } : {}),
     },
-    http: { caFile: null, certFile: null, keyFile: null, proxies: { http: null, https: null, none: '' } },
     workload: {
       command: ['{binary}'],
       binary: host.baseline,
       env: { PORT: String(host.port), CHILD_PID_FILE: host.childPidFile },
-      stopTimeoutMs: 5_000,
+      stop_timeout: 5,
       output: join(host.root, 'workload.log'),
-      backoffInitialMs: 10,
-      backoffMaxMs: 20,
-      crashLoop: 2,
-      stableAfterMs: 600_000,
+      backoff_initial: 0.01,
+      backoff_max: 0.02,
+      crash_loop: 2,
+      stable_after: 600,
     },
     probe: {
       url: `http://127.0.0.1:${String(host.port)}/healthz`,
-      intervalMs: 10,
-      timeoutMs: 10_000,
-      successThreshold: 1,
-      watchMs: 60_000,
+      interval: 0.01,
+      timeout: 10,
+      watch: 60,
+      soak: settings.soakMs / 1000,
+      failure_threshold: 1,
     },
-    stateDir: host.paths.root,
     control: { socket: host.paths.controlSocket },
     log: { level: 'debug' },
-    tenant: null,
-    runtime: { kind: 'host', reason: 'a test' },
-  };
+    state_dir: host.paths.root,
+  });
 }
 
 async function startLife(

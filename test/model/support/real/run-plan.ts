@@ -81,6 +81,8 @@ function ask(
         return api.apply(file);
       case 'ROLLBACK':
         return api.rollback(null);
+      case 'PAUSE':
+        return api.pause(null);
       case 'RESUME':
         return api.resume();
       case 'RETRY':

@@ -53,6 +53,7 @@ const SENDS: Causes = {
   APPLY: BY_ITSELF,
   // From the program that was there before any update there is no way back.
   ROLLBACK: { past: 'committed' },
+  PAUSE: BY_ITSELF,
   RESUME: BY_ITSELF,
   RETRY: BY_ITSELF,
 };

@@ -24,5 +24,7 @@ export const GATE_FAILS: Causes = {
   GATE_CLOSED: fails('gate', 'Gate.pass', 'GATE_CLOSED'),
   VERSION_DAMAGED: { arrange: (world) => world.damage(world.programOf(world.offer.version)) },
   VERSION_NOT_FOUND: { arrange: (world) => world.takeAway(world.versionFolder(world.offer.version)) },
+  HOOK_DEFERRED: fails('gate', 'Hooks.run', 'HOOK_DEFERRED'),
+  HOOK_FAILED: fails('gate', 'Hooks.run', 'HOOK_FAILED'),
   INTERNAL: breaks('gate', 'Gate.pass'),
 };

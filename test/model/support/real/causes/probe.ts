@@ -28,6 +28,7 @@ export const PROBED: Causes = { healthy: BY_ITSELF };
 export const PROBE_FAILS: Causes = {
   JOURNAL_WRITE_FAILED: noIntent('probe'),
   PROBE_TIMEOUT: { offer: { behaviour: 'answers500' }, arrange: timeIsOverAfterAnAnswer },
+  SOAK_FAILED: fails('probe', 'HealthProbe.look', 'SOAK_FAILED'),
   PROBE_EXITED: { offer: { behaviour: 'exits' } },
   INTERNAL: breaks('probe', 'HealthProbe.look'),
 };
