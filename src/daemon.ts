@@ -10,7 +10,7 @@ import { systemClock } from './adapters/clock.ts';
 import { openJournal } from './adapters/journal.ts';
 import { openStateDir, statePaths } from './adapters/state-dir.ts';
 import type { ControlApi } from './control/api.ts';
-import { startControlServer } from './control/server.ts';
+import { startControlServer, type ControlServer } from './control/server.ts';
 import { baselineOf, openSupervisor } from './daemon/adapters.ts';
 import { createDaemonLog } from './daemon/log.ts';
 import { openUpdater, whyDisabled, type UpdaterOptions } from './updater.ts';
@@ -56,6 +56,27 @@ async function superviseOnly(options: DaemonOptions): Promise<Daemon> {
   };
 }
 
+/** The control API, on its socket and, where that is asked for, on TCP. */
+async function openControl(options: DaemonOptions, api: ControlApi): Promise<ControlServer> {
+  const { config, embedded, logger } = options;
+  const { socket, group, http, tokenFile, hosts } = config.control;
+  const control = await startControlServer({
+    api,
+    socket,
+    group,
+    tcp: http === null || tokenFile === null ? null : { address: http, tokenFile, hosts },
+    version: embedded.version,
+    onFault: (error) => {
+      logger.error({ err: error }, 'a request to the control API failed by a bug');
+    },
+    onWarning: (message) => {
+      logger.warn(message);
+    },
+  });
+  if (control.url !== null) logger.info(`the control API listens at ${control.url}`);
+  return control;
+}
+
 /**
  * Starts the daemon: opens the state directory and takes its lock, listens on the control socket, recovers what was interrupted,
  * and starts the workload.
@@ -66,18 +87,18 @@ async function superviseOnly(options: DaemonOptions): Promise<Daemon> {
  * process.once('SIGTERM', () => void daemon.stop());
  */
 export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
-  const { config, embedded, logger } = options;
+  const { config } = options;
   if (config.runtime.kind === 'k8s' && !existsSync(statePaths(config.stateDir).stateDb))
     return superviseOnly(options);
   const updater = await openUpdater(options);
-  const control = await startControlServer({
-    api: updater.api,
-    socket: config.control.socket,
-    version: embedded.version,
-    onFault: (error) => {
-      logger.error({ err: error }, 'a request to the control API failed by a bug');
-    },
-  });
+  let control: ControlServer;
+  try {
+    control = await openControl(options, updater.api);
+  } catch (error) {
+    // Frees the lock of the state directory.
+    await updater.stop();
+    throw error;
+  }
   updater.start();
   return {
     api: updater.api,

@@ -46,13 +46,24 @@ export function unknownRoute(method: string, url: string): FailedAnswer {
   return answer(new UpdateError('USAGE', `expected a route of the control API, found ${method} ${url}`), 404);
 }
 
-/** The raw answer to bytes that are no HTTP request; null when nobody is there to read it. */
+/** What Node's HTTP parser gave up for, and the status that says so. */
+const MALFORMED: readonly (readonly [errno: string, status: string, message: string])[] = [
+  ['ERR_HTTP_REQUEST_TIMEOUT', '408 Request Timeout', 'expected a whole request in time'],
+  ['HPE_HEADER_OVERFLOW', '431 Request Header Fields Too Large', 'expected at most 16 KiB of headers'],
+];
+
+/** The raw answer to bytes that are no HTTP request, or no whole one; null when nobody is there to read it. */
 export function malformedAnswer(error: unknown): string | null {
   if (hasErrno(error, 'ECONNRESET')) return null;
-  const { body } = answer(new UpdateError('USAGE', 'expected an HTTP request'), 400);
+  const [, status, message] = MALFORMED.find(([errno]) => hasErrno(error, errno)) ?? [
+    '',
+    '400 Bad Request',
+    'expected an HTTP request',
+  ];
+  const { body } = answer(new UpdateError('USAGE', message), 400);
   const text = JSON.stringify(body);
   return [
-    'HTTP/1.1 400 Bad Request',
+    `HTTP/1.1 ${status}`,
     'content-type: application/json; charset=utf-8',
     `content-length: ${String(Buffer.byteLength(text))}`,
     'connection: close',

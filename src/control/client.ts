@@ -1,8 +1,5 @@
 /** The control API as its callers see it: the CLI, the demo, and whoever embeds them. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
-import { ERROR_CODES, type ErrorCode } from '../error-codes.ts';
-import { UpdateError } from '../errors.ts';
 import type {
   AttemptProgress,
   AttemptView,
@@ -16,7 +13,10 @@ import type {
   StoredVersionView,
   VersionView,
 } from './api.ts';
+import { readEvents } from './client-events.ts';
 import { exchange, type ControlRequest } from './exchange.ts';
+import { refusal } from './refusal.ts';
+import { routeTo, type ControlTarget } from './target.ts';
 
 /** How {@link ControlClient.follow} waits. */
 export interface FollowOptions {
@@ -47,23 +47,6 @@ export interface ControlClient extends Omit<ControlApi, 'attempt' | 'events'> {
 
 const POLL_MS = 200;
 
-const errorSchema = z.object({ code: z.string(), message: z.string() });
-
-function isKnown(code: string): code is ErrorCode {
-  return Object.hasOwn(ERROR_CODES, code);
-}
-
-function refusal(status: number, json: unknown): UpdateError {
-  const parsed = errorSchema.safeParse(json);
-  if (!parsed.success)
-    return new UpdateError('CONTROL_FAILED', `the daemon answered with status ${String(status)}`);
-  const { code, message } = parsed.data;
-  // A daemon that is newer than this client may know more codes.
-  return isKnown(code)
-    ? new UpdateError(code, message)
-    : new UpdateError('CONTROL_FAILED', `${message} (${code})`);
-}
-
 async function poll<T>(look: () => Promise<T>, until: (seen: T) => boolean, pollMs = POLL_MS): Promise<T> {
   while (true) {
     const seen = await look();
@@ -73,21 +56,25 @@ async function poll<T>(look: () => Promise<T>, until: (seen: T) => boolean, poll
 }
 
 /**
- * A client of the daemon that listens at `socket`. Connects with each call, and holds nothing open.
+ * A client of a daemon. Connects with each call, and holds nothing open but what {@link ControlClient.events} reads.
  *
- * @param options.socket - path of the control socket
- * @throws UpdateError (every method) `DAEMON_UNREACHABLE` when nobody answers, `CONTROL_FAILED` when the answer is not
- *   understood, and whatever the daemon refuses with
+ * @param target - the daemon's socket; or its TCP listener's URL, and the token
+ * @throws UpdateError `USAGE` for a URL that is none; every method: `DAEMON_UNREACHABLE` when nobody answers, `CONTROL_FAILED` when the
+ *   answer is not understood, or the daemon's version has no such route, and whatever the daemon refuses with
  * @example
  * const client = createControlClient({ socket: '/var/lib/coresdk/control.sock' });
  * const ended = await client.follow(await client.update({ dryRun: false }));
+ * @example
+ * const client = createControlClient({ url: 'http://127.0.0.1:7702', token });
+ * for await (const event of client.events({ signal })) console.log(event.kind);
  */
-export function createControlClient({ socket }: { readonly socket: string }): ControlClient {
+export function createControlClient(target: ControlTarget): ControlClient {
+  const route = routeTo(target);
   // The shapes are those of `api.ts` on both ends, so an answer of success is taken as it is.
   const ask = async <T>(request: ControlRequest): Promise<T> => {
-    const { status, json } = await exchange(socket, request);
-    if (status >= 200 && status < 300) return json as T;
-    throw refusal(status, json);
+    const answer = await exchange(route, request);
+    if (answer.status >= 200 && answer.status < 300) return answer.json as T;
+    throw refusal(request, answer);
   };
   const get = <T>(path: string): Promise<T> => ask<T>({ method: 'GET', path });
   const begin = async (path: string, body: object): Promise<string> => {
@@ -124,9 +111,7 @@ export function createControlClient({ socket }: { readonly socket: string }): Co
       return config;
     },
     doctor: () => ask<DoctorReport>({ method: 'POST', path: '/v1/doctor', body: {} }),
-    events: () => {
-      throw new UpdateError('CONTROL_FAILED', 'events are not served yet');
-    },
+    events: (options) => readEvents(route, options),
     pause: async (reason) => {
       await ask({ method: 'POST', path: '/v1/pause', body: { reason } });
     },

@@ -1,6 +1,8 @@
-/** One request to the control socket and its answer. */
-import { request, type IncomingMessage } from 'node:http';
+/** One request to the control API and its answer. */
+import { request as plainRequest, type IncomingMessage } from 'node:http';
+import { request as secureRequest } from 'node:https';
 import { hasErrno, UpdateError } from '../errors.ts';
+import type { TargetRoute } from './target.ts';
 
 /** A request of the control API. */
 export interface ControlRequest {
@@ -8,56 +10,82 @@ export interface ControlRequest {
   readonly path: string;
   /** Sent as JSON. */
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** An answer: its status and its JSON, undefined where it has none. */
 export interface ControlAnswer {
   readonly status: number;
   readonly json: unknown;
+  /** What answered, as it names itself; null where it does not. */
+  readonly server: string | null;
 }
 
-/** How long an answer is waited for, ms; the daemon answers from memory and a few small files. */
+/** How long an answer is waited for, ms; the daemon answers from memory and a few small files, but the doctor asks the feed. */
 const TIMEOUT_MS = 30_000;
+const DOCTOR_TIMEOUT_MS = 180_000;
 
 /** The largest answer that is read, bytes. */
 const ANSWER_MAX = 16 * 1024 * 1024;
 
 /**
- * Sends one request over the socket and reads its answer.
+ * Sends a request, and resolves with the head of its answer.
  *
- * @throws UpdateError `DAEMON_UNREACHABLE` when nobody answers at the socket; `CONTROL_FAILED` when the answer is not one of
- *   the control API
+ * @param signal - ends it; an answer that is being read is cut off
  */
-export async function exchange(
-  socket: string,
-  { method, path, body }: ControlRequest,
-): Promise<ControlAnswer> {
-  try {
-    const sent = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-    const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-    const call = request(
-      {
-        socketPath: socket,
-        method,
-        path,
-        agent: false,
-        headers: {
-          connection: 'close',
-          ...(sent === undefined
-            ? {}
-            : { 'content-type': 'application/json', 'content-length': String(sent.length) }),
-        },
-        signal: AbortSignal.timeout(TIMEOUT_MS),
+export async function send(
+  { options, prefix, secure, headers }: TargetRoute,
+  { method, path, body, headers: more }: ControlRequest,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  const sent = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  const call = (secure ? secureRequest : plainRequest)(
+    {
+      ...options,
+      method,
+      path: `${prefix}${path}`,
+      agent: false,
+      headers: {
+        connection: 'close',
+        ...headers,
+        ...more,
+        ...(sent === undefined
+          ? {}
+          : { 'content-type': 'application/json', 'content-length': String(sent.length) }),
       },
-      resolve,
-    );
-    call.once('error', reject);
-    call.end(sent);
-    const response = await promise;
-    return { status: response.statusCode ?? 0, json: parse(await read(response)) };
+      signal,
+    },
+    resolve,
+  );
+  call.once('error', reject);
+  call.end(sent);
+  return promise;
+}
+
+/**
+ * Sends one request and reads its answer.
+ *
+ * @throws UpdateError `DAEMON_UNREACHABLE` when nobody answers there; `CONTROL_FAILED` when the answer is not one of the control API
+ */
+export async function exchange(route: TargetRoute, request: ControlRequest): Promise<ControlAnswer> {
+  const timeout = request.path === '/v1/doctor' ? DOCTOR_TIMEOUT_MS : TIMEOUT_MS;
+  try {
+    return await readAnswer(await send(route, request, AbortSignal.timeout(timeout)));
   } catch (error) {
-    throw failure(socket, error);
+    throw failure(route, error, timeout);
   }
+}
+
+/**
+ * Reads an answer to its end.
+ *
+ * @throws UpdateError `CONTROL_FAILED` when it is too long or no JSON
+ */
+export async function readAnswer(response: IncomingMessage): Promise<ControlAnswer> {
+  const json = parse(await read(response));
+  const server = response.headers['server'];
+  return { status: response.statusCode ?? 0, json, server: typeof server === 'string' ? server : null };
 }
 
 async function read(response: IncomingMessage): Promise<string> {
@@ -85,22 +113,21 @@ function parse(text: string): unknown {
   }
 }
 
-function failure(socket: string, error: unknown): UpdateError {
+/** What a request failed for, as an `UpdateError`. */
+export function failure({ name }: TargetRoute, error: unknown, timeoutMs = TIMEOUT_MS): UpdateError {
   if (error instanceof UpdateError) return error;
   if (hasErrno(error, 'EACCES', 'EPERM'))
-    return unreachable(`no permission for ${socket}: run this as the daemon’s user or as root`, error);
-  if (hasErrno(error, 'ENOENT')) return unreachable(`there is no socket at ${socket}`, error);
-  if (hasErrno(error, 'ECONNREFUSED', 'ENOTSOCK')) return unreachable(`nobody listens at ${socket}`, error);
-  if (hasErrno(error, 'ECONNRESET', 'EPIPE')) return unreachable(`the daemon hung up at ${socket}`, error);
+    return unreachable(`no permission for ${name}: run this as the daemon’s user or as root`, error);
+  if (hasErrno(error, 'ENOENT')) return unreachable(`there is no socket at ${name}`, error);
+  if (hasErrno(error, 'ECONNREFUSED', 'ENOTSOCK')) return unreachable(`nobody listens at ${name}`, error);
+  if (hasErrno(error, 'ECONNRESET', 'EPIPE')) return unreachable(`the daemon hung up at ${name}`, error);
   if (error instanceof Error && ['AbortError', 'TimeoutError'].includes(error.name))
     return new UpdateError(
       'CONTROL_FAILED',
-      `the daemon at ${socket} gave no answer in ${String(TIMEOUT_MS / 1000)} s`,
-      {
-        cause: error,
-      },
+      `the daemon at ${name} gave no answer in ${String(timeoutMs / 1000)} s`,
+      { cause: error },
     );
-  return UpdateError.from(error, 'DAEMON_UNREACHABLE', `no answer at ${socket}`);
+  return UpdateError.from(error, 'DAEMON_UNREACHABLE', `no answer at ${name}`);
 }
 
 function unreachable(message: string, cause: unknown): UpdateError {

@@ -8,11 +8,15 @@ const BY_CODE: ReadonlyMap<ErrorCode, number> = new Map([
   ['BUSY', 409],
   ['ROLLBACK_IMPOSSIBLE', 409],
   ['VERSION_BLOCKED', 409],
+  ['NOTHING_TO_APPROVE', 409],
+  ['UNAUTHORIZED', 401],
+  ['HOST_NOT_ALLOWED', 403],
+  ['RATE_LIMITED', 429],
 ]);
 
 /**
- * The HTTP status for an error's code: 400 usage, 403 disabled, paused or manual, 404 unknown, 409 not now or not here,
- * 500 for the rest (RFC 9110, section 15).
+ * The HTTP status for an error's code: 400 usage, 401 no token, 403 disabled, paused, manual or called by a foreign name,
+ * 404 unknown, 409 not now or not here, 429 too many, 500 for the rest (RFC 9110, section 15; RFC 6585).
  */
 export function httpStatus(code: ErrorCode): number {
   const known = BY_CODE.get(code);

@@ -1,75 +1,38 @@
-/** The control API over HTTP: one line a route. Errors are answered in `answers.ts`. */
-import type { FastifyInstance, FastifyReply } from 'fastify';
-import { UpdateError } from '../errors.ts';
+/** Serves the table of routes. Errors are answered in `answers.ts`. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ControlApi } from './api.ts';
-import { applyBody, emptyBody, historyQuery, readRequest, rollbackBody, updateBody } from './requests.ts';
+import type { Route, SpecialRoute } from './route.ts';
+import { ROUTES } from './route-table.ts';
+import { readRequest } from './schemas/requests.ts';
 
-interface IdParams {
-  readonly id: string;
+/** Serves a route that the `ControlApi` does not answer. */
+export type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown;
+
+/** The handlers of special routes; a route without one is not there. */
+export type SpecialHandlers = Readonly<Partial<Record<SpecialRoute, Handler>>>;
+
+/** A path as fastify writes it: `/v1/attempts/:id`. */
+function pattern(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1');
 }
 
-interface DigestParams {
-  readonly digest: string;
-}
-
-/** 202: the attempt has begun; `GET /v1/attempts/{id}` tells how it goes. */
-async function begun(reply: FastifyReply, attempt: Promise<string>): Promise<FastifyReply> {
-  return reply.code(202).send({ attempt: await attempt });
-}
-
-async function done(reply: FastifyReply, work: Promise<void>): Promise<FastifyReply> {
-  await work;
-  return reply.code(204).send();
+function handler({ params, query, body, answer, run }: Route, api: ControlApi): Handler | undefined {
+  if (run === null) return undefined;
+  return async (request, reply) => {
+    const found = await run(api, {
+      params: params === null ? undefined : readRequest(params, 'path', request.params),
+      query: query === null ? undefined : readRequest(query, 'query', request.query),
+      body: body === null ? undefined : readRequest(body, 'body', request.body),
+    });
+    return reply.code(answer.status).send(found);
+  };
 }
 
 /** Adds every route of the control API. */
-export function addRoutes(app: FastifyInstance, api: ControlApi): void {
-  app.get('/v1/status', () => api.status());
-
-  app.get('/v1/history', async ({ query }) => {
-    const { limit } = readRequest(historyQuery, 'query', query);
-    return { attempts: await api.history(limit) };
-  });
-
-  app.get<{ Params: IdParams }>('/v1/attempts/:id', async ({ params: { id } }) => {
-    const attempt = await api.attempt(id);
-    if (attempt === null)
-      throw new UpdateError('ATTEMPT_NOT_FOUND', `expected the id of an attempt, found ${id}`);
-    return attempt;
-  });
-
-  app.post('/v1/check', ({ body }, reply) => {
-    readRequest(emptyBody, 'body', body);
-    return begun(reply, api.check());
-  });
-
-  app.post('/v1/update', ({ body }, reply) => {
-    const { dry_run: dryRun } = readRequest(updateBody, 'body', body);
-    return begun(reply, api.update({ dryRun }));
-  });
-
-  app.post('/v1/apply', ({ body }, reply) => {
-    const { path } = readRequest(applyBody, 'body', body);
-    return begun(reply, api.apply(path));
-  });
-
-  app.post('/v1/rollback', ({ body }, reply) => {
-    const { version } = readRequest(rollbackBody, 'body', body);
-    return begun(reply, api.rollback(version));
-  });
-
-  app.post('/v1/resume', ({ body }, reply) => {
-    readRequest(emptyBody, 'body', body);
-    return done(reply, api.resume());
-  });
-
-  app.post('/v1/retry', ({ body }, reply) => {
-    readRequest(emptyBody, 'body', body);
-    return done(reply, api.retry());
-  });
-
-  app.delete<{ Params: DigestParams }>('/v1/quarantine/:digest', ({ body, params: { digest } }) => {
-    readRequest(emptyBody, 'body', body);
-    return api.clearQuarantine(digest);
-  });
+export function addRoutes(app: FastifyInstance, api: ControlApi, special: SpecialHandlers): void {
+  for (const route of ROUTES) {
+    const { method, path, open } = route;
+    const serve = route.special === null ? handler(route, api) : special[route.special];
+    if (serve !== undefined) app.route({ method, url: pattern(path), config: { open }, handler: serve });
+  }
 }

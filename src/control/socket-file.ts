@@ -1,9 +1,10 @@
 /**
  * The file of a unix socket.
  *
- * Invariants: nobody but its owner can connect, from its first instant on; nothing but a dead socket is ever removed.
+ * Invariants: nobody but its owner, and the group that was asked for, can connect, from its first instant on; nothing but a dead socket
+ * is ever removed.
  */
-import { lstat, unlink } from 'node:fs/promises';
+import { chmod, lchown, lstat, unlink } from 'node:fs/promises';
 import { connect, type Server } from 'node:net';
 import { hasErrno, UpdateError } from '../errors.ts';
 
@@ -12,6 +13,9 @@ const PATH_MAX = process.platform === 'linux' ? 107 : 103;
 
 /** Takes every right but the owner's to read and write. */
 const OWNER_ONLY = 0o177;
+
+/** The owner's and the group's rights to read and write. */
+const OWNER_AND_GROUP = 0o660;
 
 /**
  * Sees that a socket can be made at `path`, and removes the one that a dead daemon left.
@@ -42,14 +46,19 @@ export async function clearSocketPath(path: string): Promise<void> {
 }
 
 /**
- * Listens at `path`, mode 0600.
+ * Listens at `path`, mode 0600; with a group, 0660 once it is the group's.
  *
  * The mode is right from the first instant: `listen` on a path binds before it returns, so the umask is narrowed around that
  * one synchronous call, and no other file of this process is made meanwhile.
  *
- * @throws UpdateError `CONFIG_INVALID` when the socket cannot be made there
+ * @param group - number of the group that may connect too; null: none
+ * @throws UpdateError `CONFIG_INVALID` when the socket cannot be made there, or cannot be given to the group
  */
-export async function listenPrivately(server: Server, path: string): Promise<void> {
+export async function listenPrivately(
+  server: Server,
+  path: string,
+  group: number | null = null,
+): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<undefined>();
   const refuse = (error: Error): void => {
     reject(unusable(path, error));
@@ -65,6 +74,22 @@ export async function listenPrivately(server: Server, path: string): Promise<voi
   }
   await promise;
   server.off('error', refuse);
+  if (group !== null) await giveTo(group, path);
+}
+
+/** First whose it is, then what they may: in between it is the owner's alone. */
+async function giveTo(group: number, path: string): Promise<void> {
+  try {
+    // -1: the owner stays.
+    await lchown(path, -1, group);
+    await chmod(path, OWNER_AND_GROUP);
+  } catch (error) {
+    throw UpdateError.from(
+      error,
+      'CONFIG_INVALID',
+      `control.group: ${path} cannot be given to group ${String(group)}, of which the daemon’s user has to be a member`,
+    );
+  }
 }
 
 function answers(path: string): Promise<boolean> {

@@ -29,7 +29,8 @@ export function createEventHub(clock: Pick<Clock, 'now'>): EventHub {
   const listeners = new Set<(event: ControlEvent) => void>();
   const events: ControlEvent[] = [];
   const lines: LogView[] = [];
-  let last = 0;
+  // From the clock, so that ids grow over restarts too: whoever comes back with one from before hears of all that came since.
+  let last = Math.floor(clock.now());
   return {
     publish: (event) => {
       last += 1;

@@ -13,7 +13,7 @@ import {
   readRequest,
   rollbackBody,
   updateBody,
-} from '../../src/control/requests.ts';
+} from '../../src/control/schemas/requests.ts';
 import { craft } from '../attack/support/craft.ts';
 import { memoryFile, readBundle, verdict, type Material } from './support.ts';
 

@@ -1,5 +1,16 @@
 /** Sample answers of the control API; each with what a test wants to be different. */
-import type { AttemptProgress, AttemptView, Status } from '../../../src/control/api.ts';
+import type {
+  AttemptProgress,
+  AttemptView,
+  ConfigEntry,
+  ControlEvent,
+  DoctorReport,
+  LogView,
+  QuarantineView,
+  Status,
+  StoredVersionView,
+  WorkloadView,
+} from '../../../src/control/api.ts';
 
 /** The instant at which the samples are looked at. */
 export const NOW = Date.UTC(2026, 0, 2, 3, 4, 5);
@@ -24,12 +35,14 @@ export function sampleStatus(changes: Partial<Status> = {}): Status {
     next_action: `The next check is at ${ago(-3120)}.`,
     last_error: null,
     held_back: null,
+    waiting: null,
+    window: null,
     paused: null,
     disabled: null,
     current: { version: '1.1.0', digest: DIGEST.current },
     versions: [
-      { version: '1.1.0', digest: DIGEST.current, committed_at: ago(7200), current: true },
-      { version: '1.0.0', digest: DIGEST.old, committed_at: ago(90_000), current: false },
+      { version: '1.1.0', digest: DIGEST.current, committed_at: ago(7200), current: true, size_bytes: 1_500 },
+      { version: '1.0.0', digest: DIGEST.old, committed_at: ago(90_000), current: false, size_bytes: 1_400 },
     ],
     version_floor: { version: '1.1.0', because: 'it was committed here' },
     watching: null,
@@ -75,4 +88,89 @@ export function sampleAttempt(changes: Partial<AttemptView> = {}): AttemptView {
 /** An attempt under way in `checking`. */
 export function sampleProgress(changes: Partial<AttemptProgress> = {}): AttemptProgress {
   return { id: 'a2', state: 'checking', from: null, to: null, progress: null, ended: null, ...changes };
+}
+
+/** The versions of {@link sampleStatus}. */
+export function sampleVersions(): readonly StoredVersionView[] {
+  return sampleStatus().versions;
+}
+
+/** 1.2.0, which never became healthy. */
+export function sampleQuarantine(changes: Partial<QuarantineView> = {}): QuarantineView {
+  return {
+    digest: DIGEST.bad,
+    version: '1.2.0',
+    at: ago(3600),
+    reason: { code: 'PROBE_TIMEOUT', message: 'HTTP 500 for 60 s', next: 'Read the workload’s log.' },
+    evidence: ['HTTP 500'],
+    ...changes,
+  };
+}
+
+/** A line of the log. */
+export function sampleLine(changes: Partial<LogView> = {}): LogView {
+  return { at: ago(1), level: 'info', message: 'checking', attempt: 'a2', code: null, ...changes };
+}
+
+/** Two keys, one of them a secret. */
+export function sampleConfig(): readonly ConfigEntry[] {
+  return [
+    { key: 'update.channel', value: 'stable', from: 'file /etc/coresdk/sidecar.yaml:2' },
+    { key: 'http.proxy', value: '(hidden)', from: 'env HTTPS_PROXY' },
+  ];
+}
+
+/** A host on which the next update would go through. */
+export function sampleDoctor(changes: Partial<DoctorReport> = {}): DoctorReport {
+  return {
+    inside: 'daemon',
+    result: 'pass',
+    summary: 'the next update would go through',
+    checks: [{ name: 'state_dir.write', result: 'pass', message: 'a file was written', next: '' }],
+    ...changes,
+  };
+}
+
+/** A workload that runs. */
+export function sampleWorkload(changes: Partial<WorkloadView> = {}): WorkloadView {
+  const { health: _, ...workload } = sampleStatus().workload;
+  return { ...workload, ...changes };
+}
+
+/** One event of each kind, with the ids 1, 2, 3, … */
+export function sampleEvents(): readonly ControlEvent[] {
+  const progress = { kind: 'probe', last: 'HTTP 503', elapsed_ms: 1200, deadline_ms: 60_000 } as const;
+  const bodies = [
+    { kind: 'state', state: 'checking', before: 'idle', attempt: 'a2', from: '1.1.0', to: null },
+    {
+      kind: 'progress',
+      state: 'downloading',
+      attempt: 'a2',
+      progress: {
+        kind: 'download',
+        received_bytes: 10,
+        total_bytes: 100,
+        bytes_per_second: null,
+        seconds_left: null,
+      },
+    },
+    { kind: 'progress', state: 'probing', attempt: 'a2', progress },
+    {
+      kind: 'probe',
+      attempt: 'a2',
+      healthy: false,
+      detail: 'HTTP 503',
+      elapsed_ms: 1200,
+      deadline_ms: 60_000,
+    },
+    {
+      kind: 'waiting',
+      attempt: 'a2',
+      waiting: { for: 'window', reason: 'no window is open', until: ago(-60) },
+    },
+    { kind: 'ended', attempt: sampleProgress() },
+    { kind: 'workload', workload: sampleWorkload() },
+    { kind: 'log', line: sampleLine() },
+  ] as const;
+  return bodies.map((body, index) => ({ id: index + 1, at: ago(10), ...body }));
 }

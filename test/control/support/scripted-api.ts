@@ -2,12 +2,28 @@ import { ERROR_CODES, type ErrorCode } from '../../../src/error-codes.ts';
 import { UpdateError } from '../../../src/errors.ts';
 import type { AttemptProgress, ControlApi, ErrorView, Status } from '../../../src/control/api.ts';
 import type { OutcomeKind, StateName } from '../../../src/types.ts';
-import { sampleAttempt, sampleProgress, sampleStatus } from './samples.ts';
+import { createEventHub, type EventHub } from '../../../src/daemon/events.ts';
+import {
+  DIGEST,
+  NOW,
+  sampleAttempt,
+  sampleConfig,
+  sampleDoctor,
+  sampleLine,
+  sampleProgress,
+  sampleQuarantine,
+  sampleStatus,
+  sampleVersions,
+} from './samples.ts';
 
 /** A daemon that does nothing but what a test says. */
 export interface ScriptedApi extends ControlApi {
   /** Every command with its argument, in order. */
   readonly calls: (readonly [string, ...unknown[]])[];
+  /** What is published here goes to whoever listens to the events. */
+  readonly publish: EventHub['publish'];
+  /** How many listen to the events. */
+  readonly listeners: () => number;
 }
 
 /** What a {@link scriptedApi} answers. */
@@ -26,6 +42,8 @@ export function scriptedApi({
   refuse,
 }: Script = {}): ScriptedApi {
   const calls: [string, ...unknown[]][] = [];
+  const hub = createEventHub({ now: () => NOW });
+  let listeners = 0;
   const stati = Array.isArray(status) ? [...(status as Status[])] : [status as Status];
   const left = [...looks];
   const next = <T>(list: T[]): T => (list.length > 1 ? list.shift()! : list[0]!);
@@ -38,6 +56,10 @@ export function scriptedApi({
   };
   return {
     calls,
+    publish: (event) => {
+      hub.publish(event);
+    },
+    listeners: () => listeners,
     status: async () => next(stati),
     history: (limit) => call([sampleAttempt()], 'history', limit),
     attempt: async (id) => (id === 'a2' ? next(left) : null),
@@ -45,6 +67,23 @@ export function scriptedApi({
     update: (options) => call('a2', 'update', options),
     apply: (path) => call('a2', 'apply', path),
     rollback: (version) => call('a2', 'rollback', version),
+    versions: async () => sampleVersions(),
+    quarantine: async () => [sampleQuarantine()],
+    logs: (limit) => call([sampleLine()], 'logs', limit),
+    config: async () => sampleConfig(),
+    doctor: () => call(sampleDoctor(), 'doctor'),
+    events: (listener, after) => {
+      const stop = hub.subscribe(listener, after);
+      let over = false;
+      listeners += 1;
+      return () => {
+        if (!over) listeners -= 1;
+        over = true;
+        stop();
+      };
+    },
+    pause: (reason) => call(undefined, 'pause', reason),
+    approve: (release) => call({ version: release ?? '1.2.0', digest: DIGEST.bad }, 'approve', release),
     resume: () => call(undefined, 'resume'),
     retry: () => call(undefined, 'retry'),
     clearQuarantine: (digest) => call({ version: '1.2.0', digest }, 'clearQuarantine', digest),

@@ -1,0 +1,69 @@
+/** The status, as a schema. */
+import { z } from 'zod';
+import type { Status } from '../api.ts';
+import { attemptView } from './attempts.ts';
+import { shape } from './shape.ts';
+import {
+  errorMembers,
+  errorView,
+  progressView,
+  quarantineView,
+  stateName,
+  storedVersionView,
+  time,
+  versionView,
+  waitingView,
+  workloadMembers,
+} from './views.ts';
+
+const timedError = z.strictObject({ ...errorMembers, at: time });
+
+export const statusSchema = shape<Status>()(
+  z.strictObject({
+    state: stateName,
+    attempt: z.string().nullable().describe('Id of the attempt under way.'),
+    from: z.string().nullable(),
+    to: z.string().nullable(),
+    progress: progressView.nullable(),
+    channel: z.enum(['stable', 'edge', 'manual']),
+    feed_url: z.string().nullable(),
+    next_check_at: time.nullable(),
+    next_check_why: z.string().describe('How often checks come, or why none does.'),
+    next_action: z.string().describe('One sentence: what happens next, or what to do.'),
+    last_error: timedError.nullable(),
+    held_back: z
+      .strictObject({ version: z.string(), reason: z.string(), until: time.nullable() })
+      .nullable()
+      .describe('A newer release that is not for this host yet.'),
+    waiting: waitingView.nullable().describe('What the update in `waiting` waits for.'),
+    window: z
+      .strictObject({ open: z.boolean(), opens_at: time.nullable(), closes_at: time.nullable() })
+      .nullable()
+      .describe('null without windows.'),
+    paused: errorView.nullable().describe('Why automatic updates are paused.'),
+    disabled: z.string().nullable().describe('Why the updater is switched off on this host.'),
+    current: versionView,
+    versions: z.array(storedVersionView),
+    version_floor: z.strictObject({ version: z.string(), because: z.string() }).nullable(),
+    watching: z
+      .strictObject({ version: z.string(), back_to: z.string() })
+      .nullable()
+      .describe('The committed version that is still watched for a crash loop.'),
+    quarantine: z.array(quarantineView),
+    workload: z.strictObject({
+      ...workloadMembers,
+      health: z
+        .strictObject({ healthy: z.boolean(), detail: z.string() })
+        .nullable()
+        .describe('One look at its health, made for this status; null unless it runs.'),
+    }),
+    last_attempt: attemptView.nullable(),
+    updater: z.strictObject({
+      version: z.string(),
+      commit: z.string(),
+      key_ids: z.array(z.string()),
+      development_keys: z.boolean(),
+    }),
+    warnings: z.array(timedError),
+  }),
+);
