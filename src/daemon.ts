@@ -10,6 +10,8 @@ import { systemClock } from './adapters/clock.ts';
 import { openJournal } from './adapters/journal.ts';
 import { openStateDir, statePaths } from './adapters/state-dir.ts';
 import type { ControlApi } from './control/api.ts';
+import { pageFiles } from './control/page/files.ts';
+import { pageRoutes } from './control/page/routes.ts';
 import { startControlServer, type ControlServer } from './control/server.ts';
 import { baselineOf, openSupervisor } from './daemon/adapters.ts';
 import { createDaemonLog } from './daemon/log.ts';
@@ -65,6 +67,7 @@ async function openControl(options: DaemonOptions, api: ControlApi): Promise<Con
     socket,
     group,
     tcp: http === null || tokenFile === null ? null : { address: http, tokenFile, hosts },
+    pages: http === null ? null : pageRoutes(await pageFiles()),
     version: embedded.version,
     onFault: (error) => {
       logger.error({ err: error }, 'a request to the control API failed by a bug');
@@ -73,7 +76,7 @@ async function openControl(options: DaemonOptions, api: ControlApi): Promise<Con
       logger.warn(message);
     },
   });
-  if (control.url !== null) logger.info(`the control API listens at ${control.url}`);
+  if (control.url !== null) logger.info(`the control API and the live page are at ${control.url}`);
   return control;
 }
 

@@ -48,6 +48,8 @@ export interface CliContext {
   readonly progress: () => ProgressDisplay;
   /** A client of the daemon that the options, or the configuration, name. */
   readonly connect: (options: DaemonOptions) => Promise<ControlClient>;
+  /** The path of the control socket that the options, or the configuration, name. */
+  readonly socket: (options: DaemonOptions) => Promise<string>;
   readonly runtime: () => Runtime;
   /** Resolves when a command that runs on shall end. */
   readonly stopped: () => Promise<void>;
@@ -74,6 +76,7 @@ export function createContext(deps: CliDeps, end: (code: ExitCode) => void): Cli
     note: (text) => void stderr.write(`${text}\n`),
     progress: () => createProgress(stderr, styleOf(stderr)),
     connect: async (options) => createControlClient({ socket: await socketOf(options, deps) }),
+    socket: (options) => socketOf(options, deps),
     runtime: () => detectRuntime({ env, exists: deps.exists }),
     stopped: () => untilStopped(deps.stop),
     end,

@@ -28,7 +28,7 @@ export const CHART_RULES = `
 .chart .node.again path { stroke-width: 0.8; }
 .chart .node.again text { font-size: 10px; fill: var(--chart-dim); }
 .chart .node.start ellipse { fill: var(--chart-line); }
-.chart .edge text { font-size: 9.5px; fill: var(--chart-dim); }
+.chart .edge text { font-size: 9.2px; fill: var(--chart-dim); }
 .chart .edge polygon { fill: var(--chart-line); stroke-width: 0.8; }
 .chart .edge.happy path { stroke: var(--chart-good); stroke-width: 2.2; }
 .chart .edge.happy polygon { stroke: var(--chart-good); fill: var(--chart-good); }
@@ -43,4 +43,5 @@ export const CHART_STYLE = `
 }
 @media (prefers-color-scheme: dark) { .chart {${DARK}
 } }
-.chart .paper { fill: var(--chart-paper); stroke: none; }${CHART_RULES}`;
+.chart .paper { fill: var(--chart-paper); stroke: none; }
+/* rules */${CHART_RULES}`;

@@ -6,7 +6,7 @@ export {
   type ChartTransition,
   type TransitionKind,
 } from './chart.ts';
-export { bareSvg, toSvg } from './svg.ts';
+export { toSvg } from './svg.ts';
 export { describeChart, toJson, type DescribedChart } from './json.ts';
 export { edgeId, stateId, toDot } from './dot.ts';
 export type { DrawOptions } from './edges.ts';

@@ -66,8 +66,3 @@ export function toSvg(drawing: string, machine: AnyStateMachine): string {
     `${rounded(inner).trimEnd()}\n</g>\n</svg>\n`,
   ].join('\n');
 }
-
-/** A finished picture without its own style and paper, for a page that brings both. */
-export function bareSvg(svg: string): string {
-  return svg.replace(/<style>[^]*?<\/style>\n/, '').replace(/<rect class="paper"[^>]*\/>\n/, '');
-}

@@ -6,6 +6,7 @@ import { addResume } from './resume.ts';
 import { addRetry } from './retry.ts';
 import { addRollback } from './rollback.ts';
 import { addStatus } from './status.ts';
+import { addUi } from './ui.ts';
 import { addUpdate } from './update.ts';
 
 /** `core sidecar`. */
@@ -15,6 +16,15 @@ export function addSidecar(parent: Command, context: CliContext): void {
     .summary('the sidecar on this host, and its updates')
     .description('The sidecar on this host and its updates. Asks the daemon through its control socket.')
     .addHelpText('after', '\nExample:\n  core sidecar status');
-  for (const add of [addUpdate, addStatus, addHistory, addRollback, addResume, addRetry, addQuarantine])
+  for (const add of [
+    addUpdate,
+    addStatus,
+    addHistory,
+    addRollback,
+    addResume,
+    addRetry,
+    addQuarantine,
+    addUi,
+  ])
     add(sidecar, context);
 }

@@ -159,7 +159,7 @@ export function drawQuarantine({ quarantine }: Status, now: number): void {
           make('span', { class: 'push' }, time(at, now)),
         ),
         make('p', {}, foreign(reason.message)),
-        make('p', { class: 'small mono' }, shown(digest, 12)),
+        make('p', { class: 'small mono' }, `${shown(digest.slice(0, 12))}…`),
         ...(evidence.length === 0 ? [] : [details]),
       );
     }),

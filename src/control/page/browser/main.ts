@@ -20,7 +20,7 @@ import {
 } from './cards.ts';
 import { drawChart, reveal } from './chart.ts';
 import { element } from './dom.ts';
-import { stepsOf } from './path.ts';
+import { endedByError, stepsOf } from './path.ts';
 import { addLook, clearProgress, drawProgress } from './progress.ts';
 import { createReplayer } from './replay.ts';
 import { follow } from './stream.ts';
@@ -63,7 +63,7 @@ function start(): void {
     if (replay !== null) {
       const states = replay.steps.slice(0, replay.at + 1).map(({ state }) => state);
       const last = replay.at === replay.steps.length - 1;
-      const failed = last && replay.attempt.error !== null;
+      const failed = last && endedByError(replay.attempt);
       const label = `Statechart, replay: ${states.join(', then ')}`;
       drawChart(chart, { path: states, failed, resting: true, label });
       element('chart-caption').textContent = `replay of ${shown(replay.attempt.to ?? 'an attempt', 64)}`;
@@ -101,16 +101,14 @@ function start(): void {
 
   const drawNow = (status: Status): void => {
     const { state, to, from } = status;
-    const words =
-      state === 'idle' && status.paused !== null
-        ? 'Paused'
-        : state === 'idle' && status.watching !== null
-          ? 'Up to date; watching the new version'
-          : STATE_WORDS[state];
+    const words = state === 'idle' && status.paused !== null ? 'Paused' : STATE_WORDS[state];
+    const running = `${shown(status.current.version, 64)} runs`;
     const versions =
-      to === null || state === 'idle'
-        ? ''
-        : ` · ${from === null ? '' : `${shown(from, 64)} → `}${shown(to, 64)}`;
+      state === 'idle'
+        ? ` · ${running}${status.watching === null ? '' : ', watched for a crash loop'}`
+        : to === null
+          ? ''
+          : ` · ${from === null ? '' : `${shown(from, 64)} → `}${shown(to, 64)}`;
     const headline = `${words}${versions}`;
     if (element('headline').textContent !== headline) {
       element('headline').textContent = headline;
@@ -158,7 +156,7 @@ function start(): void {
       // The events may be ahead of the journal, but never of another attempt.
       if (known.attempt !== current.id || way.length >= known.way.length) known.way = way;
       known.attempt = current.id;
-      known.failed = current.error !== null && current.outcome !== null;
+      known.failed = endedByError(current);
     }
     drawAll();
   };

@@ -25,6 +25,11 @@ export function stepsOf(attempt: AttemptView): Step[] {
   return steps;
 }
 
+/** Whether an attempt's last step was a failure: a rollback that went well is none, and neither is being put off. */
+export function endedByError({ outcome }: AttemptView): boolean {
+  return outcome === 'error' || outcome === 'refused' || outcome === 'failed';
+}
+
 /** How a transition came about, as far as it can be told from outside. */
 export type Sort = 'done' | 'event' | 'error';
 

@@ -54,7 +54,7 @@ export function clock(iso: string, now: number): string {
 /** What a state is, said to somebody who looks at the page. */
 export const STATE_WORDS: Readonly<Record<StateName, string>> = {
   recovering: 'Starting up',
-  idle: 'Up to date, and watching',
+  idle: 'Idle',
   checking: 'Looking for a release',
   downloading: 'Downloading',
   verifying: 'Verifying signature and files',
