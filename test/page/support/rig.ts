@@ -19,6 +19,7 @@ export interface PageRig {
   readonly programs: Readonly<Record<'1.0.0' | '1.1.0' | '1.2.0', string>>;
   readonly client: ControlClient;
   readonly config: string;
+  readonly socket: string;
   /** Where the page is, with the token. */
   readonly url: string;
   /** Ends the daemon, and starts it again. */
@@ -96,6 +97,7 @@ export async function startRig(): Promise<PageRig> {
     programs,
     client,
     config,
+    socket,
     url: `http://127.0.0.1:${String(pagePort)}/#token=${TOKEN}`,
     startDaemon,
     stopDaemon,

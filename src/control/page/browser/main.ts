@@ -137,8 +137,9 @@ function start(): void {
     drawFacts(status);
     drawNow(status);
     drawTimes();
-    if (status.progress === null) clearProgress();
-    else drawProgress(status.progress);
+    // An event may be ahead of this status: what it drew stays for as long as its state does.
+    if (status.state !== 'downloading' && status.state !== 'probing') clearProgress();
+    drawProgress(status.progress);
     drawVersions(status, now);
     drawTrouble(status, now);
     drawQuarantine(status, now);
