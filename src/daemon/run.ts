@@ -3,6 +3,7 @@ import { complain } from '../complain.ts';
 import { loadConfig } from '../config/index.ts';
 import { startDaemon } from '../daemon.ts';
 import { embedded } from '../embedded.ts';
+import { openInspector } from './inspector.ts';
 
 /** What the role of the daemon needs from the command line. */
 export interface RunOptions {
@@ -10,6 +11,8 @@ export interface RunOptions {
   readonly configPath: string | undefined;
   /** Absolute path of this program. */
   readonly program: string;
+  /** Whether the update machine is watched with the Stately Inspector; from source only. */
+  readonly inspect?: boolean;
 }
 
 /** Resolves with the name of the first signal that asks to stop. A second one ends the process at once. */
@@ -33,15 +36,24 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   }
 }
 
-async function run({ configPath, program }: RunOptions): Promise<number> {
+async function run({ configPath, program, inspect = false }: RunOptions): Promise<number> {
   // First of all: a signal during the start must not leave a workload behind.
   const stop = asked();
   const { config, warnings } = await loadConfig({ path: configPath });
   const logger = pino({ level: config.log.level, base: null });
   for (const warning of warnings) logger.warn(warning);
 
+  const inspector = inspect ? await openInspector(embedded) : null;
+  if (inspector !== null) logger.info(`the Stately Inspector is at ${inspector.url}`);
   const fatal = Promise.withResolvers<never>();
-  const daemon = await startDaemon({ config, embedded, program, logger, onFatal: fatal.reject });
+  const daemon = await startDaemon({
+    config,
+    embedded,
+    program,
+    logger,
+    onFatal: fatal.reject,
+    ...(inspector !== null && { inspect: inspector.inspect }),
+  });
   if (embedded.trust?.development === true)
     logger.warn('DEVELOPMENT KEYS: this program trusts throw-away keys; never run it in production');
   logger.info({ version: embedded.version, channel: config.update.channel }, 'daemon started');
@@ -54,6 +66,7 @@ async function run({ configPath, program }: RunOptions): Promise<number> {
     return 1;
   } finally {
     await daemon.stop();
+    inspector?.close();
     logger.info('stopped');
   }
 }

@@ -92,7 +92,7 @@ function drawEdge(edge: Edge, layout: Layout): string {
   const onPath = step >= 0 && path[step + 1] === to && !failure;
   const common = {
     id: edgeId(from, to, sort),
-    class: `edge ${sort}${onPath ? ' happy' : ''}`,
+    class: `${sort}${onPath ? ' happy' : ''}`,
     ...(labels.length === 0 ? {} : { label: labels.map((label) => ` ${label} `).join('\n') }),
   };
   const line = (
@@ -230,7 +230,7 @@ export function toDot(machine: AnyStateMachine, { happyPath = [] }: DrawOptions 
     ...(single.some(({ from }) => from === ANYWHERE)
       ? [`${quoted(ANYWHERE)} ${attributes({ id: 'state-any', class: 'state aside', label: 'any state' })}`]
       : []),
-    `start -> ${quoted(chart.initial)} ${attributes({ id: 'edge-start', class: 'edge event' })}`,
+    `start -> ${quoted(chart.initial)} ${attributes({ id: 'edge-start', class: 'event' })}`,
     ...drawAgain(edges, layout),
     ...drawRanks(single, layout),
     ...[...happy, ...others].map((edge) => drawEdge(edge, layout)),

@@ -48,6 +48,8 @@ export function toSvg(drawing: string, machine: AnyStateMachine): string {
     .replace(/<\/g>$/, '')
     .replaceAll(/<title>[^]*?<\/title>\n/g, '')
     .replaceAll(/<!--[^]*?-->\n/g, '')
+    // Graphviz writes so, though only comments need it.
+    .replaceAll('&#45;', '-')
     .replaceAll(
       / (fill|stroke|font-family|font-size|font-weight|stroke-width|stroke-dasharray|xml:space)="[^"]*"/g,
       '',

@@ -221,6 +221,11 @@ function start(): void {
         return;
       case 'probe':
         addLook(event);
+        if (status !== null) {
+          const { healthy, detail } = event;
+          known.status = { ...status, workload: { ...status.workload, health: { healthy, detail } } };
+          drawTimes();
+        }
         return;
       case 'waiting':
         if (status !== null) known.status = { ...status, waiting: event.waiting };
