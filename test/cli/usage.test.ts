@@ -11,6 +11,7 @@ const COMMANDS = [
   'sidecar rollback',
   'sidecar resume',
   'sidecar retry',
+  'sidecar ui',
   'sidecar quarantine',
   'sidecar quarantine list',
   'sidecar quarantine clear',
@@ -32,6 +33,7 @@ const COMMANDS = [
   'feed verify',
   'feed serve',
   'statechart',
+  'statechart export',
   'statechart paths',
   'statechart coverage',
 ];

@@ -32,7 +32,7 @@ describe.skipIf(!hasBrowser)('the page over a real daemon', () => {
   };
   /** Ids of what is drawn as the way, in the order of the document. */
   const lit = (name: string): Promise<string[]> =>
-    page.locator(`#chart-frame .${name}`).evaluateAll((all) => all.map(({ id }) => id));
+    page.evaluate<string[]>(`[...document.querySelectorAll('#chart-frame .${name}')].map(({ id }) => id)`);
 
   it('follows an update to its commit', async () => {
     await rig.publisher.publish('1.1.0', rig.programs['1.1.0']);

@@ -29,7 +29,7 @@ async function start(
   options: Parameters<typeof openPage>[2] = {},
 ): Promise<WatchedPage & { readonly daemon: ScriptedPage }> {
   const daemon = await startScripted(status, attempts());
-  open.push(daemon.close);
+  open.push(() => daemon.close());
   const opened = await openPage(browser, daemon.url, options);
   open.push(opened.close);
   await opened.page.locator('#history li').first().waitFor();
@@ -185,7 +185,7 @@ describe.skipIf(!hasBrowser)('the page over a scripted daemon', () => {
   it('can be used by the keyboard alone', async () => {
     const { page } = await start(fullStatus());
     const focused = (): Promise<string> =>
-      page.evaluate('document.activeElement.id || document.activeElement.textContent') as Promise<string>;
+      page.evaluate<string>('document.activeElement.id || document.activeElement.textContent');
     const seen: string[] = [];
     await page.locator('body').press('Tab');
     do {

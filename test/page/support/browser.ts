@@ -66,7 +66,7 @@ interface AxeResults {
 export async function audit(page: Page): Promise<string[]> {
   // Not as a script of the page: its policy would refuse it.
   await page.evaluate(await readFile(AXE, 'utf8'));
-  const { violations } = (await page.evaluate(
+  const { violations } = (await page.evaluate<unknown>(
     `axe.run(document, { runOnly: { type: 'tag', values: ${JSON.stringify(RULES)} } })`,
   )) as AxeResults;
   return violations.flatMap(({ id, help, nodes }) =>
@@ -76,7 +76,5 @@ export async function audit(page: Page): Promise<string[]> {
 
 /** How many pixels the page is wider than its window. */
 export async function overflow(page: Page): Promise<number> {
-  return page.evaluate(
-    'document.documentElement.scrollWidth - document.documentElement.clientWidth',
-  ) as Promise<number>;
+  return page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
 }

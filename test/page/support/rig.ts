@@ -86,7 +86,7 @@ export async function startRig(): Promise<PageRig> {
   const stopDaemon = async (): Promise<void> => {
     const child = daemon;
     daemon = null;
-    if (child === null || child.exitCode !== null) return;
+    if (child?.exitCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
     await ended;

@@ -69,7 +69,8 @@ export async function follow(url: string, listener: StreamListener, signal: Abor
   let last = '';
   let again = false;
   let retryMs = FIRST_RETRY_MS;
-  while (!signal.aborted) {
+  const over = (): boolean => signal.aborted;
+  while (!over()) {
     try {
       const headers: Record<string, string> = { accept: 'text/event-stream' };
       if (last !== '') headers['last-event-id'] = last;
@@ -92,7 +93,7 @@ export async function follow(url: string, listener: StreamListener, signal: Abor
     } catch {
       // Whatever it was, the answer is the same: say so, and try again.
     }
-    if (signal.aborted) return;
+    if (over()) return;
     again = true;
     listener.lost(retryMs);
     await pause(retryMs, signal);
