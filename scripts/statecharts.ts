@@ -47,7 +47,7 @@ Generated from \`src/machines\` by \`npm run statecharts\`; \`npm test\` fails w
 - \`NAME.mmd\`: the same as Mermaid (\`stateDiagram-v2\`), which GitHub renders.
 - \`NAME.json\`: for tools: every state with its services, transitions, guards and actions, what each of them is for, and what each
   error code means.
-- \`NAME.scxml\`: State Chart XML, valid against the W3C schema. Guards are functions of the host, actions are elements of our
+- \`NAME.scxml\`: State Chart XML of the W3C, for the tools that read it; the tests validate it. Guards are functions of the host, actions are elements of our
   own namespace.
 - \`plans.schema.json\`: the format of the test plans (\`core statechart paths\`).
 

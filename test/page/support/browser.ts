@@ -9,6 +9,9 @@ const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium';
 /** Whether there is a browser here; in CI it must be. */
 export const hasBrowser = existsSync(CHROMIUM);
 
+if (!hasBrowser && (process.env['CI'] ?? '') !== '')
+  throw new Error(`expected Chromium at ${CHROMIUM} (apt-get install chromium), found none`);
+
 /** Starts the browser. */
 export async function startBrowser(): Promise<Browser> {
   // As root, and in containers, Chromium cannot make its sandbox; what it opens is our own page.
