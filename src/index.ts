@@ -7,6 +7,22 @@
  */
 export { UpdateChannel } from './config/channel.ts';
 export { loadConfig, type Config, type LoadedConfig } from './config/index.ts';
+export type {
+  AttemptProgress,
+  AttemptView,
+  ConfigEntry,
+  ControlApi,
+  ControlEvent,
+  DoctorReport,
+  ErrorView,
+  LogView,
+  QuarantineView,
+  Status,
+  StoredVersionView,
+  VersionView,
+} from './control/api.ts';
+export { createControlClient, type ControlClient, type FollowOptions } from './control/client.ts';
+export type { ControlTarget } from './control/target.ts';
 export { startDaemon, type Daemon, type DaemonOptions } from './daemon.ts';
 export { ERROR_CODES, type CodeInfo, type ErrorCode } from './error-codes.ts';
 export { UpdateError, type ErrorRecord } from './errors.ts';

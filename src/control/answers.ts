@@ -27,6 +27,11 @@ function refusedByFramework(error: unknown): { status: number; message: string }
   return statusCode >= 400 && statusCode < 500 ? { status: statusCode, message } : null;
 }
 
+/** A caller that went away, or was sent away, in the middle of its body: nobody's fault here, and nobody reads the answer. */
+function isAborted(error: unknown): boolean {
+  return hasErrno(error, 'ECONNRESET') && 'statusCode' in error && error.statusCode === 400;
+}
+
 /**
  * The answer to a request that failed.
  *
@@ -37,6 +42,7 @@ export function failedAnswer(error: unknown, onFault: (error: unknown) => void):
   if (error instanceof UpdateError && error.code !== 'INTERNAL') return answer(error, httpStatus(error.code));
   const refused = refusedByFramework(error);
   if (refused !== null) return answer(new UpdateError('USAGE', refused.message), refused.status);
+  if (isAborted(error)) return answer(new UpdateError('USAGE', 'expected a whole body'), 400);
   onFault(error);
   return answer(new UpdateError('INTERNAL', 'the request failed by a fault of the daemon'), 500);
 }

@@ -6,7 +6,7 @@
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { UpdateError } from '../errors.ts';
 import { failedAnswer, malformedAnswer, unknownRoute } from './answers.ts';
-import { addGuard, type GuardOptions } from './access/guard.ts';
+import type { GuardOptions, SessionHandlers } from './access/guard.ts';
 import type { ControlApi } from './api.ts';
 import { RETRY_AFTER_S, type EventStreams } from './event-streams.ts';
 import type { ControlLimits } from './limits.ts';
@@ -82,6 +82,12 @@ function addPages(app: FastifyInstance, pages: Pages): void {
   pages(app);
 }
 
+/** Most daemons have no TCP listener: what only that needs is read when there is one. */
+async function guarded(app: FastifyInstance, options: GuardOptions): Promise<SessionHandlers> {
+  const { addGuard } = await import('./access/guard.ts');
+  return addGuard(app, options);
+}
+
 /** Makes the application; it is ready, and listens nowhere yet. */
 export async function createApp(options: AppOptions): Promise<FastifyInstance> {
   const { api, version, onFault, limits, guard, pages } = options;
@@ -116,7 +122,7 @@ export async function createApp(options: AppOptions): Promise<FastifyInstance> {
     const { status, body } = unknownRoute(method, url);
     return reply.code(status).send(body);
   });
-  const sessions = guard === null ? {} : await addGuard(app, guard);
+  const sessions = guard === null ? {} : await guarded(app, guard);
   addRoutes(app, api, { ...specialHandlers(options), ...sessions });
   if (pages !== null)
     await app.register(async (scope) => {

@@ -83,7 +83,9 @@ export async function* readEvents(
   let last = after;
   let wait = times.firstMs;
   let answeredAt = performance.now();
-  while (!signal.aborted) {
+  // It may fire at any time, which a look at the property alone would hide from the compiler.
+  const isOver = (): boolean => signal.aborted;
+  while (!isOver()) {
     const lost = new AbortController();
     let reading = true;
     const silent = setTimeout(() => {
@@ -101,14 +103,14 @@ export async function* readEvents(
           wait = times.firstMs;
           reading = false;
           yield event;
-          if (signal.aborted) return;
+          if (isOver()) return;
           reading = true;
         }
         silent.refresh();
         answeredAt = performance.now();
       }
     } catch (error) {
-      if (signal.aborted) return;
+      if (isOver()) return;
       const failed = lost.signal.aborted
         ? new UpdateError('DAEMON_UNREACHABLE', `the events of ${route.name} fell silent`, { cause: error })
         : failure(route, error);

@@ -44,11 +44,7 @@ export interface EventStreams {
    * @param after - first what is remembered since the event with this id
    * @throws UpdateError `RATE_LIMITED` when there are too many; nothing is sent then
    */
-  open(
-    response: ServerResponse,
-    headers: Readonly<Record<string, string>>,
-    after: number | undefined,
-  ): void;
+  open(response: ServerResponse, headers: Readonly<Record<string, string>>, after: number | undefined): void;
   /** Ends every stream at once, and takes no more. */
   close(): void;
 }
@@ -105,7 +101,6 @@ function startStream({ api, response, after, frame, patience, onOver }: StreamOp
     }
     cursor = event.id;
     full = !response.write(frame(event));
-    if (full) silence();
   };
   const listen = (): void => {
     const ends = api.events(send, cursor);

@@ -1,6 +1,7 @@
 /** One request to the control API and its answer. */
 import { request as plainRequest, type IncomingMessage } from 'node:http';
 import { request as secureRequest } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, UpdateError } from '../errors.ts';
 import type { TargetRoute } from './target.ts';
 
@@ -24,6 +25,12 @@ export interface ControlAnswer {
 /** How long an answer is waited for, ms; the daemon answers from memory and a few small files, but the doctor asks the feed. */
 const TIMEOUT_MS = 30_000;
 const DOCTOR_TIMEOUT_MS = 180_000;
+
+/**
+ * How long to wait before each further try when too many callers wait already, ms: connect(2) on a unix socket fails with EAGAIN then,
+ * where TCP would wait by itself. Nothing was sent yet.
+ */
+const CROWDED_MS = [20, 50, 100, 200, 400, 800, 1_600];
 
 /** The largest answer that is read, bytes. */
 const ANSWER_MAX = 16 * 1024 * 1024;
@@ -71,10 +78,26 @@ export async function send(
 export async function exchange(route: TargetRoute, request: ControlRequest): Promise<ControlAnswer> {
   const timeout = request.path === '/v1/doctor' ? DOCTOR_TIMEOUT_MS : TIMEOUT_MS;
   try {
-    return await readAnswer(await send(route, request, AbortSignal.timeout(timeout)));
+    return await readAnswer(await sendPatiently(route, request, AbortSignal.timeout(timeout)));
   } catch (error) {
     throw failure(route, error, timeout);
   }
+}
+
+async function sendPatiently(
+  route: TargetRoute,
+  request: ControlRequest,
+  signal: AbortSignal,
+): Promise<IncomingMessage> {
+  for (const wait of CROWDED_MS) {
+    try {
+      return await send(route, request, signal);
+    } catch (error) {
+      if (!hasErrno(error, 'EAGAIN')) throw error;
+      await sleep(wait);
+    }
+  }
+  return send(route, request, signal);
 }
 
 /**
@@ -120,6 +143,7 @@ export function failure({ name }: TargetRoute, error: unknown, timeoutMs = TIMEO
     return unreachable(`no permission for ${name}: run this as the daemon’s user or as root`, error);
   if (hasErrno(error, 'ENOENT')) return unreachable(`there is no socket at ${name}`, error);
   if (hasErrno(error, 'ECONNREFUSED', 'ENOTSOCK')) return unreachable(`nobody listens at ${name}`, error);
+  if (hasErrno(error, 'EAGAIN')) return unreachable(`too many callers wait at ${name} already`, error);
   if (hasErrno(error, 'ECONNRESET', 'EPIPE')) return unreachable(`the daemon hung up at ${name}`, error);
   if (error instanceof Error && ['AbortError', 'TimeoutError'].includes(error.name))
     return new UpdateError(

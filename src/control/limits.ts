@@ -1,5 +1,17 @@
-import { RATE_LIMITS, type RateLimits } from './access/guard.ts';
 import { STREAM_LIMITS, type StreamLimits } from './event-streams.ts';
+
+/** How often an address may ask in a minute. */
+export interface RateLimits {
+  /** With a token or a cookie. */
+  readonly requests: number;
+  /** Without, or with a wrong one. */
+  readonly failures: number;
+  /** For what is open to all: the files of the page. */
+  readonly open: number;
+}
+
+/** 1,200 requests, 10 failures, 300 files a minute. */
+export const RATE_LIMITS: RateLimits = { requests: 1_200, failures: 10, open: 300 };
 
 /** What bounds the work and the memory that callers can cause. */
 export interface ControlLimits {

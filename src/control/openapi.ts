@@ -81,7 +81,9 @@ function answerSchemas(): { components: Json; ofRoutes: ReadonlyMap<Route, Json>
     registry.add(schema, { id });
     names.set(schema, id);
   }
-  const rows = ROUTES.flatMap((route) => (route.answer.schema === null ? [] : [[route, route.answer.schema] as const]));
+  const rows = ROUTES.flatMap((route) =>
+    route.answer.schema === null ? [] : [[route, route.answer.schema] as const],
+  );
   // Answers that have no name of their own are put in by one that is taken out again.
   for (const [{ operation }, schema] of rows)
     if (!names.has(schema)) {
@@ -147,7 +149,9 @@ function operation(route: Route, answers: ReadonlyMap<Route, Json>): Json {
   const schema = answers.get(route);
   const example = (value: unknown): Json => (value === undefined ? {} : { example: value });
   const content =
-    answer.status === 204 ? {} : { content: { [contentType]: { ...(schema && { schema }), ...example(answerExample) } } };
+    answer.status === 204
+      ? {}
+      : { content: { [contentType]: { ...(schema && { schema }), ...example(answerExample) } } };
   const notes = [description, listener === 'tcp' ? 'On the TCP listener only.' : undefined];
   const told = notes.filter((note) => note !== undefined).join(' ');
   return {
@@ -160,7 +164,9 @@ function operation(route: Route, answers: ReadonlyMap<Route, Json>): Json {
       : {
           requestBody: {
             required: false,
-            content: { 'application/json': { schema: requestSchema(body, 'input'), ...example(bodyExample) } },
+            content: {
+              'application/json': { schema: requestSchema(body, 'input'), ...example(bodyExample) },
+            },
           },
         }),
     responses: { [String(answer.status)]: { description: answer.description, ...content }, ...errors(route) },

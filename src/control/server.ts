@@ -7,8 +7,8 @@
 import type { FastifyInstance } from 'fastify';
 import { createCredentials } from './access/credentials.ts';
 import { groupId, whyUnreachable } from './access/group.ts';
-import { createHostGuard, isLoopback } from './access/host.ts';
-import { listenTcp, parseListenAddress } from './access/tcp.ts';
+import { createHostGuard } from './access/host.ts';
+import { exposure, listenTcp, parseListenAddress } from './access/tcp.ts';
 import { readTokenFile } from './access/token-file.ts';
 import type { ControlApi } from './api.ts';
 import { createApp, type AppOptions, type MetricsAnswer, type Pages } from './app.ts';
@@ -88,7 +88,8 @@ export async function startControlServer(options: ControlServerOptions): Promise
   const token = tcp === null ? null : await readTokenFile(tcp.tokenFile);
   await clearSocketPath(socket);
 
-  const { api, close: stopSharing } = shareAnswers(options.api);
+  const shared = shareAnswers(options.api);
+  const { api } = shared;
   const streams = createEventStreams(api, limits.streams);
   let document: string | null = null;
   const openApi = (): string => (document ??= openApiText());
@@ -104,7 +105,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
   const apps: FastifyInstance[] = [];
   const close = async (): Promise<void> => {
     streams.close();
-    stopSharing();
+    shared.close();
     await Promise.all(apps.map(closeApp));
   };
   try {
@@ -122,10 +123,8 @@ export async function startControlServer(options: ControlServerOptions): Promise
       app.server.maxConnections = limits.tcpConnections;
       const at = await listenTcp(app.server, address);
       ({ port, url } = at);
-      if (!isLoopback(at.address))
-        onWarning(
-          `control.http: ${url} can be reached from other hosts, and the token goes over the network in clear; put a proxy with TLS before it, or listen at 127.0.0.1`,
-        );
+      const exposed = exposure(at);
+      if (exposed !== null) onWarning(exposed);
     }
     const app = await createApp({ ...common, guard: null, pages: null });
     apps.push(app);

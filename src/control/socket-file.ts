@@ -14,6 +14,9 @@ const PATH_MAX = process.platform === 'linux' ? 107 : 103;
 /** Takes every right but the owner's to read and write. */
 const OWNER_ONLY = 0o177;
 
+/** Connections that may wait to be taken; the kernel may allow fewer (`net.core.somaxconn`). When they are too many, connect(2) fails. */
+const BACKLOG = 2_048;
+
 /** The owner's and the group's rights to read and write. */
 const OWNER_AND_GROUP = 0o660;
 
@@ -66,7 +69,7 @@ export async function listenPrivately(
   server.once('error', refuse);
   const before = process.umask(OWNER_ONLY);
   try {
-    server.listen({ path }, () => {
+    server.listen({ path, backlog: BACKLOG }, () => {
       resolve(undefined);
     });
   } finally {

@@ -1,12 +1,26 @@
 import { chmod, writeFile } from 'node:fs/promises';
-import { createServer, type RequestListener } from 'node:http';
+import { createServer, type RequestListener, type ServerResponse } from 'node:http';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createControlClient } from '../../src/control/client.ts';
 import { UpdateError } from '../../src/errors.ts';
 import { ownFolder, startControl } from './support/control-fixture.ts';
-import { sampleAttempt, sampleProgress, sampleStatus } from './support/samples.ts';
+import {
+  sampleAttempt,
+  sampleConfig,
+  sampleDoctor,
+  sampleLine,
+  sampleProgress,
+  sampleQuarantine,
+  sampleStatus,
+  sampleVersions,
+} from './support/samples.ts';
+
+import { readEvents, type ReconnectTimes } from '../../src/control/client-events.ts';
+import { routeTo } from '../../src/control/target.ts';
 import { ended, fault } from './support/scripted-api.ts';
 
 /** A server that is no daemon of ours. */
@@ -32,6 +46,15 @@ describe('the control client', () => {
     expect(await client.update({ dryRun: true })).toBe('a2');
     expect(await client.apply('/tmp/ü.jws')).toBe('a2');
     expect(await client.rollback(null)).toBe('a2');
+    expect(await client.versions()).toEqual(sampleVersions());
+    expect(await client.quarantine()).toEqual([sampleQuarantine()]);
+    expect(await client.logs(9)).toEqual([sampleLine()]);
+    expect(await client.config()).toEqual(sampleConfig());
+    expect(await client.doctor()).toEqual(sampleDoctor());
+    await client.pause('audit');
+    await client.pause(null);
+    expect(await client.approve('1.3.0')).toMatchObject({ version: '1.3.0' });
+    expect(await client.approve(null)).toMatchObject({ version: '1.2.0' });
     await client.resume();
     await client.retry();
     expect(await client.clearQuarantine('1.2.0/../x')).toEqual({ version: '1.2.0', digest: '1.2.0/../x' });
@@ -41,6 +64,12 @@ describe('the control client', () => {
       ['update', { dryRun: true }],
       ['apply', '/tmp/ü.jws'],
       ['rollback', null],
+      ['logs', 9],
+      ['doctor'],
+      ['pause', 'audit'],
+      ['pause', null],
+      ['approve', '1.3.0'],
+      ['approve', null],
       ['resume'],
       ['retry'],
       ['clearQuarantine', '1.2.0/../x'],
@@ -151,5 +180,144 @@ describe('the control client', () => {
       more();
     });
     await expect(createControlClient({ socket }).status()).rejects.toMatchObject({ code: 'CONTROL_FAILED' });
+  });
+
+  it('waits for its turn when too many callers wait already', async () => {
+    const socket = join(await ownFolder(), 'control.sock');
+    const script = `require('node:http').createServer((_, response) => response.end('{}')).listen({ path: ${JSON.stringify(socket)}, backlog: 1 }, () => console.log('ready'))`;
+    const daemon = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    onTestFinished(() => void daemon.kill('SIGKILL'));
+    await once(daemon.stdout, 'data');
+    daemon.kill('SIGSTOP');
+    const crowd: Socket[] = [];
+    onTestFinished(() => {
+      for (const caller of crowd) caller.destroy();
+    });
+    for (let full = false; !full;) {
+      const caller = connect({ path: socket });
+      crowd.push(caller);
+      full = await new Promise((resolve) => {
+        caller.once('connect', () => {
+          resolve(false);
+        });
+        caller.once('error', () => {
+          resolve(true);
+        });
+      });
+    }
+    const asked = createControlClient({ socket }).status();
+    daemon.kill('SIGCONT');
+    expect(await asked).toEqual({});
+  });
+
+  it('says when the daemon is of another version and has no such route', async () => {
+    const socket = await impostor((_request, response) => {
+      response.writeHead(404, { server: 'coresdk-sidecar/0.9.0' });
+      response.end(
+        '{"code":"USAGE","message":"expected a route of the control API, found GET /v1/versions"}',
+      );
+    });
+    const client = createControlClient({ socket });
+    await expect(client.versions()).rejects.toMatchObject({
+      code: 'CONTROL_FAILED',
+      message:
+        'expected a daemon with GET /v1/versions, found coresdk-sidecar/0.9.0 without: its version differs from this program’s',
+    });
+    const events = client.events({ signal: new AbortController().signal });
+    await expect(events[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'CONTROL_FAILED' });
+  });
+
+  it.each(['ftp://x', 'http://user:pass@x', 'http://x/?a', 'http://x/#a', 'nonsense'])(
+    'refuses the URL %s, and does not quote it',
+    (url) => {
+      expect(() => createControlClient({ url, token: 't' })).toThrow(
+        expect.objectContaining({ code: 'USAGE', message: expect.not.stringContaining('pass') }),
+      );
+    },
+  );
+
+  it('asks below the path of a proxy, with the token', async () => {
+    const seen: unknown[] = [];
+    const server = createServer(({ url, headers: { authorization } }, response) => {
+      seen.push([url, authorization]);
+      response.end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as { port: number };
+    await createControlClient({ url: `http://127.0.0.1:${String(port)}/box1/`, token: 't' }).status();
+    expect(seen).toEqual([['/box1/v1/status', 'Bearer t']]);
+  });
+});
+
+describe('the client’s events, when the stream is lost', () => {
+  const QUICK: ReconnectTimes = { firstMs: 1, mostMs: 1, giveUpMs: 60_000, silenceMs: 60_000 };
+  const { signal } = new AbortController();
+  const frame = (id: number): string =>
+    `id: ${String(id)}\nevent: log\ndata: {"id":${String(id)},"kind":"log"}\n\n`;
+
+  /** A daemon that answers each stream with the next of these. */
+  async function scripted(
+    ...answers: readonly ((response: ServerResponse) => void)[]
+  ): Promise<{ socket: string; asked: (string | undefined)[] }> {
+    const asked: (string | undefined)[] = [];
+    const left = [...answers];
+    const socket = await impostor(({ headers }, response) => {
+      asked.push(headers['last-event-id'] as string | undefined);
+      left.shift()?.(response);
+    });
+    return { socket, asked };
+  }
+
+  async function ids(socket: string, count: number, times: ReconnectTimes = QUICK): Promise<number[]> {
+    const seen: number[] = [];
+    for await (const { id } of readEvents(routeTo({ socket }), { signal, times })) {
+      seen.push(id);
+      if (seen.length === count) break;
+    }
+    return seen;
+  }
+
+  it('go on where they were', async () => {
+    const { socket, asked } = await scripted(
+      (response) => response.end(frame(1) + frame(2) + 'id: 3\ndata: {"id":'),
+      (response) => {
+        response.write(frame(3), () => response.destroy());
+      },
+      (response) => response.end(JSON.stringify({ code: 'RATE_LIMITED', message: 'm' })),
+      (response) => {
+        response.writeHead(503).end('{"code":"RATE_LIMITED","message":"m"}');
+      },
+      (response) => response.write(frame(4)),
+    );
+    expect(await ids(socket, 4)).toEqual([1, 2, 3, 4]);
+    expect(asked).toEqual([undefined, '2', '3', '3', '3']);
+  });
+
+  it('are asked for again when they fall silent', async () => {
+    const asked: number[] = [];
+    const socket = await impostor(({ headers }, response) => {
+      const last = Number(headers['last-event-id'] ?? 0);
+      asked.push(last);
+      response.write(frame(last + 1));
+    });
+    expect(await ids(socket, 2, { ...QUICK, silenceMs: 50 })).toEqual([1, 2]);
+    expect(asked).toContain(1);
+  });
+
+  it('are given up when nobody answers for long enough', async () => {
+    const socket = join(await ownFolder(), 'absent.sock');
+    await expect(ids(socket, 1, { ...QUICK, giveUpMs: 5 })).rejects.toMatchObject({
+      code: 'DAEMON_UNREACHABLE',
+    });
+  });
+
+  it.each([
+    ['no event', 'data: [1]\n\n'],
+    ['no JSON', 'data: {\n\n'],
+  ])('are given up at once when there is %s in them', async (_what, text) => {
+    const { socket, asked } = await scripted((response) => response.write(text));
+    await expect(ids(socket, 1)).rejects.toMatchObject({ code: 'CONTROL_FAILED' });
+    expect(asked).toHaveLength(1);
   });
 });

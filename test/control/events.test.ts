@@ -110,7 +110,10 @@ describe('the event stream', () => {
   });
 
   it('takes so many and no more, says so, and takes another once one is gone', async () => {
-    const { socket, streams } = await startControl({}, { limits: { streams: { ...QUICK, heartbeatMs: 1_000 } } });
+    const { socket, streams } = await startControl(
+      {},
+      { limits: { streams: { ...QUICK, heartbeatMs: 1_000 } } },
+    );
     const [first] = await Promise.all([stream(socket), stream(socket), stream(socket)]);
     const refused = await raw(socket, 'GET', '/v1/events');
     expect(refused.status).toBe(503);

@@ -82,24 +82,29 @@ describe('the OpenAPI document', () => {
 });
 
 describe('what the server answers', () => {
-  const bodies: Readonly<Record<string, unknown>> = { apply: { path: '/tmp/a.jws' }, session: { token: TOKEN } };
+  const bodies: Readonly<Record<string, unknown>> = {
+    apply: { path: '/tmp/a.jws' },
+    session: { token: TOKEN },
+  };
 
-  it.each(ROUTES.filter(({ special }) => special !== 'events').map((route) => [route.operation, route] as const))(
-    'fits the schema: %s',
-    async (operation, { method, path, answer, listener }) => {
-      const { socket, port } = await startTcp({}, { metrics: async () => ({ contentType: 'text/plain', body: 'a 1' }) });
-      const at = listener === 'tcp' ? port : socket;
-      const url = path.replace('{id}', 'a2').replace('{digest}', 'cccccccc');
-      const got = await raw(at, method, url, method === 'POST' ? JSON.stringify(bodies[operation] ?? {}) : '', {
-        authorization: `Bearer ${TOKEN}`,
-        ...(method === 'POST' && { 'content-type': 'application/json' }),
-      });
-      expect(got.status).toBe(answer.status);
-      if (answer.schema === null) return;
-      const schema: z.ZodType = answer.schema;
-      expect(schema.safeParse(JSON.parse(got.text)).error).toBeUndefined();
-    },
-  );
+  it.each(
+    ROUTES.filter(({ special }) => special !== 'events').map((route) => [route.operation, route] as const),
+  )('fits the schema: %s', async (operation, { method, path, answer, listener }) => {
+    const { socket, port } = await startTcp(
+      {},
+      { metrics: async () => ({ contentType: 'text/plain', body: 'a 1' }) },
+    );
+    const at = listener === 'tcp' ? port : socket;
+    const url = path.replace('{id}', 'a2').replace('{digest}', 'cccccccc');
+    const got = await raw(at, method, url, method === 'POST' ? JSON.stringify(bodies[operation] ?? {}) : '', {
+      authorization: `Bearer ${TOKEN}`,
+      ...(method === 'POST' && { 'content-type': 'application/json' }),
+    });
+    expect(got.status).toBe(answer.status);
+    if (answer.schema === null) return;
+    const schema: z.ZodType = answer.schema;
+    expect(schema.safeParse(JSON.parse(got.text)).error).toBeUndefined();
+  });
 
   it('fits the schema of errors', async () => {
     const { socket } = await startControl();

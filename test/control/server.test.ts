@@ -109,6 +109,13 @@ describe('the control API', () => {
     ['POST', '/v1/rollback', '{"version":"1.0.0"}', ['rollback', '1.0.0'], 202],
     ['POST', '/v1/rollback', '{"version":null}', ['rollback', null], 202],
     ['POST', '/v1/resume', '{}', ['resume'], 204],
+    ['POST', '/v1/pause', '{"reason":"audit"}', ['pause', 'audit'], 204],
+    ['POST', '/v1/pause', '', ['pause', null], 204],
+    ['POST', '/v1/approve', '{"release":"1.4.0"}', ['approve', '1.4.0'], 200],
+    ['POST', '/v1/approve', '{}', ['approve', null], 200],
+    ['POST', '/v1/doctor', '', ['doctor'], 200],
+    ['GET', '/v1/logs?limit=3', '', ['logs', 3], 200],
+    ['GET', '/v1/logs', '', ['logs', 100], 200],
     ['POST', '/v1/retry', '{}', ['retry'], 204],
     ['DELETE', '/v1/quarantine/cccccccc', '', ['clearQuarantine', 'cccccccc'], 200],
   ])('%s %s %s', async (method, path, body, call, status) => {
@@ -134,6 +141,11 @@ describe('the control API', () => {
     ['POST', '/v1/rollback', '{"version":1}', 400],
     ['POST', '/v1/rollback', '[]', 400],
     ['POST', '/v1/check', '{"apply":true}', 400],
+    ['POST', '/v1/pause', '{"reason":""}', 400],
+    ['POST', '/v1/pause', JSON.stringify({ reason: 'x'.repeat(501) }), 400],
+    ['POST', '/v1/approve', '{"version":"1.4.0"}', 400],
+    ['GET', '/v1/logs?limit=501', '', 400],
+    ['OPTIONS', '/v1/check', '', 404],
     ['POST', '/v1/check', 'not json', 400],
     ['POST', '/v1/check', '{"__proto__":{"x":1}}', 400],
     ['POST', '/v1/apply', JSON.stringify({ path: `/${'x'.repeat(20_000)}` }), 413],
@@ -181,6 +193,7 @@ describe('the control API', () => {
     ['MANUAL_CHANNEL', 403],
     ['VERSION_NOT_FOUND', 404],
     ['ROLLBACK_IMPOSSIBLE', 409],
+    ['NOTHING_TO_APPROVE', 409],
     ['JOURNAL_WRITE_FAILED', 500],
   ] as const)('answers %s with %i', async (code, status) => {
     const { socket, faults } = await startControl({ refuse: fault(code) });

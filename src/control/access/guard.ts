@@ -9,6 +9,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { UpdateError } from '../../errors.ts';
+import type { RateLimits } from '../limits.ts';
 import { readRequest, sessionBody } from '../schemas/requests.ts';
 import type { Credentials } from './credentials.ts';
 import { isOwnOrigin, type HostGuard } from './host.ts';
@@ -19,19 +20,6 @@ declare module 'fastify' {
     open?: boolean;
   }
 }
-
-/** How often an address may ask in a minute. */
-export interface RateLimits {
-  /** With a token or a cookie. */
-  readonly requests: number;
-  /** Without, or with a wrong one. */
-  readonly failures: number;
-  /** For what is open to all: the files of the page. */
-  readonly open: number;
-}
-
-/** 1,200 requests, 10 failures, 300 files a minute. */
-export const RATE_LIMITS: RateLimits = { requests: 1_200, failures: 10, open: 300 };
 
 const WINDOW_MS = 60_000;
 

@@ -3,7 +3,7 @@
  * of the same origin as this listener for a browser; but it cannot change the name, which the browser sends as `Host`.
  */
 import type { IncomingMessage } from 'node:http';
-import { isIPv6 } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import { UpdateError } from '../../errors.ts';
 
 /** A host and its port, as `Host` names them; 80 where it names none (RFC 9110, section 7.2). */
@@ -38,6 +38,13 @@ export function isLoopback(address: string): boolean {
 /** Judges the name by which a request calls. */
 export type HostGuard = (request: IncomingMessage) => HostAndPort;
 
+/** Whether a name is the address that a connection came to, with its port. */
+function isOwn({ host, port }: HostAndPort, { localAddress = '', localPort }: Socket, own: string): boolean {
+  const address = plainAddress(localAddress);
+  const names = [address, own.toLowerCase(), ...(isLoopback(address) ? ['localhost'] : [])];
+  return port === localPort && names.includes(plainAddress(host));
+}
+
 /**
  * Makes the guard of a listener: it may be called by the address that the connection came to, with its port; by `localhost` where that is
  * a loopback address; by the name that it was told to listen at; and by the names that the operator gave, with any port, since a
@@ -51,15 +58,8 @@ export function createHostGuard(own: string, names: readonly string[]): HostGuar
   const known = new Set(names.map((name) => parseHost(name)?.host ?? name.toLowerCase()));
   return ({ headersDistinct, socket }) => {
     const given = headersDistinct['host'] ?? [];
-    const called = given.length === 1 ? parseHost(given[0] ?? '') : null;
-    if (called !== null) {
-      if (known.has(called.host)) return called;
-      const { localAddress = '', localPort } = socket;
-      const address = plainAddress(localAddress);
-      const mine = [address, own.toLowerCase(), ...(isLoopback(address) ? ['localhost'] : [])];
-      const host = isIPv6(called.host) ? plainAddress(called.host) : called.host;
-      if (called.port === localPort && mine.includes(host)) return called;
-    }
+    const called = parseHost(given.length === 1 ? (given[0] ?? '') : '');
+    if (called !== null && (known.has(called.host) || isOwn(called, socket, own))) return called;
     throw new UpdateError(
       'HOST_NOT_ALLOWED',
       `expected one Host that is this listener’s address or in control.hosts, found ${given.length === 0 ? 'none' : given.join(', ').slice(0, 200)}`,
@@ -76,9 +76,9 @@ export function createHostGuard(own: string, names: readonly string[]): HostGuar
  */
 export function isOwnOrigin(origin: string, called: HostAndPort): boolean {
   const url = /^https?:\/\//.test(origin) ? URL.parse(origin) : null;
-  if (url === null || url.origin !== origin) return false;
+  if (url?.origin !== origin) return false;
   const from = parseHost(url.host, url.protocol === 'https:' ? 443 : 80);
-  if (from === null || from.host !== called.host) return false;
+  if (from?.host !== called.host) return false;
   // Behind a proxy with TLS `Host` names no port, and means 443.
   return from.port === called.port || (from.port === 443 && called.port === 80);
 }

@@ -2,7 +2,7 @@
 import type { Server } from 'node:http';
 import { isIPv6 } from 'node:net';
 import { UpdateError } from '../../errors.ts';
-import { parseHost, type HostAndPort } from './host.ts';
+import { isLoopback, parseHost, type HostAndPort } from './host.ts';
 
 /** Where a listener is. */
 export interface ListeningAt {
@@ -47,4 +47,10 @@ export async function listenTcp(server: Server, { host, port }: HostAndPort): Pr
   const { address, port: taken } = bound;
   const name = isIPv6(address) ? `[${address}]` : address;
   return { address, port: taken, url: `http://${name}:${String(taken)}` };
+}
+
+/** What an operator should know of where a listener is; null when nobody but this host can reach it. */
+export function exposure({ address, url }: ListeningAt): string | null {
+  if (isLoopback(address)) return null;
+  return `control.http: ${url} can be reached from other hosts, and the token goes over the network in clear; put a proxy with TLS before it, or listen at 127.0.0.1`;
 }

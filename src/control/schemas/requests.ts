@@ -88,7 +88,9 @@ export const eventId = z
 export const eventsQuery = z.strictObject({
   after: eventId
     .optional()
-    .describe('First what is remembered since the event with this id; `Last-Event-ID` says the same, and wins.'),
+    .describe(
+      'First what is remembered since the event with this id; `Last-Event-ID` says the same, and wins.',
+    ),
 });
 
 /** `GET /v1/attempts/{id}`. */
@@ -96,11 +98,7 @@ export const attemptParams = z.strictObject({ id: z.string().min(1).max(100) });
 
 /** `DELETE /v1/quarantine/{digest}`. */
 export const quarantineParams = z.strictObject({
-  digest: z
-    .string()
-    .min(1)
-    .max(64)
-    .describe('The release digest, at least 8 digits of it, or the version.'),
+  digest: z.string().min(1).max(64).describe('The release digest, at least 8 digits of it, or the version.'),
 });
 
 /**

@@ -7,8 +7,10 @@ type Plain<T> = T extends readonly (infer Item)[]
     ? { -readonly [Key in keyof T]: Plain<T[Key]> }
     : T;
 
-type Same<A, B> =
-  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+/** A function that no other type is the same as; the compiler compares two of them for identity, and not for what is assignable. */
+type Mark<T> = <Of>(of: Of) => Of extends T ? 1 : 2;
+
+type Same<A, B> = Mark<A> extends Mark<B> ? true : false;
 
 /**
  * Proves, when it is compiled, that a schema and a type are the same: neither has a member, a value or a null that the other has not.
