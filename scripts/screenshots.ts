@@ -11,7 +11,7 @@ import { startRig, type PageRig } from '../test/page/support/rig.ts';
 const OUT = join(import.meta.dirname, '..', 'docs', 'screenshots');
 const LARGEST = 200_000;
 const PATIENCE = { timeout: 120_000 };
-const WIDE = { width: 1200, height: 900 };
+const WIDE = { width: 1120, height: 800 };
 
 async function shoot(page: Page, name: string): Promise<void> {
   const path = join(OUT, `${name}.png`);
