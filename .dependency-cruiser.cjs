@@ -175,11 +175,26 @@ module.exports = {
       to: {},
     },
     {
+      name: 'page-is-apart',
+      comment: 'The page runs in a browser: of the rest of the program it takes only types',
+      severity: 'error',
+      from: { path: '^src/control/page/browser/' },
+      to: {
+        path: '^(src|node_modules)/',
+        pathNot: '^src/control/page/browser/',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'no-dead-modules',
       comment: 'Every module is part of the program or of the library; statechart is part of the tooling',
       severity: 'error',
       from: { path: '^src/(main|index)\\.ts$' },
-      to: { path: '^src/', pathNot: '^src/(statechart/|(main|index)\\.ts$)', reachable: false },
+      to: {
+        path: '^src/',
+        pathNot: '^src/(statechart/|control/page/browser/|(main|index)\\.ts$)',
+        reachable: false,
+      },
     },
     {
       name: 'no-dev-dependencies',

@@ -1,8 +1,9 @@
 /**
  * `npm run demo`: the main job, for real, on this machine: keys, builds, a feed over HTTP, a daemon and its workload as
- * processes. Ends with 0 only if every outcome that it tells of was observed.
+ * processes. Ends with 0 only if every outcome that it tells of was observed. `--keep` leaves it running to look at, until Ctrl-C.
  */
 import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, open, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -60,7 +61,12 @@ const programs = {
 const feed = await serveFeed(publisher.feedDir);
 say(`built ${Object.keys(programs).join(', ')}; the feed is at ${feed.url}`);
 
+const keep = process.argv.includes('--keep');
 const port = await freePort();
+const pagePort = await freePort();
+const token = randomBytes(32).toString('hex');
+const tokenFile = join(root, 'token');
+await writeFile(tokenFile, `${token}\n`, { mode: 0o600 });
 const address = `127.0.0.1:${String(port)}`;
 const grpcAddress = `127.0.0.1:${String(await freePort())}`;
 const config = {
@@ -71,6 +77,7 @@ const config = {
   },
   probe: { url: `http://${address}/healthz`, interval: 0.2, watch: 0.5 },
   state_dir: stateDir,
+  control: { http: `127.0.0.1:${String(pagePort)}`, token_file: tokenFile },
 };
 await writeFile(configFile, stringify(config), { mode: 0o600 });
 
@@ -120,6 +127,9 @@ async function story(): Promise<void> {
   await until('1.0.0 answers', async () => ((await answer()) === '1.0.0' ? true : null));
   await until('the daemon is idle', async () => ((await status())?.state === 'idle' ? true : null));
   observe('1.0.0 runs and answers', (await answer()) === '1.0.0');
+  const page = await fetch(`http://127.0.0.1:${String(pagePort)}/`);
+  observe('the live page is served', page.ok && (await page.text()).includes('state-probing'));
+  say(`look at it while it happens: http://127.0.0.1:${String(pagePort)}/#token=${token}`);
 
   title('1.1.0 is published: a good release');
   await publisher.publish('1.1.0', programs['1.1.0']);
@@ -171,6 +181,13 @@ try {
   failures.push(error instanceof Error ? error.message : String(error));
   console.error(`\nThe daemon's log:\n${await readFile(logFile, 'utf8')}`);
 } finally {
+  if (keep && failures.length === 0) {
+    title('Left running, until Ctrl-C');
+    say(`the live page: http://127.0.0.1:${String(pagePort)}/#token=${token}`);
+    await new Promise<void>((resolve) => {
+      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
+    });
+  }
   daemon.kill('SIGTERM');
   const code = await ended;
   observe(

@@ -15,6 +15,7 @@ import { importTrustSet } from '../src/bundle/trust-set.ts';
 import { feedUrlSchema } from '../src/config/index.ts';
 import type { Embedded } from '../src/embedded.ts';
 import { packModule, UNPACKER } from './pack.ts';
+import { buildPage, readPictures } from './page.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const PROGRAM = 'coresdk-sidecar';
@@ -231,6 +232,15 @@ export async function build(options: BuildOptions): Promise<Built> {
       { text: `export const embedded = ${JSON.stringify(embedded)};`, folder: null as string | null },
     ],
   ]);
+  const drawn = await readPictures();
+  for (const [module, text] of [
+    [
+      'src/control/page/files.ts',
+      `const files = ${JSON.stringify(await buildPage(drawn.update))}; export const pageFiles = async () => files;`,
+    ],
+    ['src/cli/pictures.ts', `const all = ${JSON.stringify(drawn)}; export const pictures = async () => all;`],
+  ] as const)
+    if (options.entry === undefined) contents.set(module, { text, folder: null });
   for (const [suffix, file] of Object.entries(options.replace ?? {}))
     contents.set(suffix, { text: await readFile(file, 'utf8'), folder: dirname(file) });
   const replacements = new Replacements(contents);

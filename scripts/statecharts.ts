@@ -5,33 +5,15 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { Graphviz } from '@hpcc-js/wasm-graphviz';
 import { updateMachine } from '../src/machines/update.machine.ts';
 import { workloadMachine } from '../src/machines/workload.machine.ts';
-import { toJson, toMermaid, toTable } from '../src/statechart/index.ts';
+import { HAPPY_PATHS, toDot, toJson, toMermaid, toScxml, toSvg, toTable } from '../src/statechart/index.ts';
 import { hasErrno } from '../src/errors.ts';
 
 const CHARTS = [
-  {
-    name: 'update',
-    machine: updateMachine,
-    happyPath: [
-      'idle',
-      'checking',
-      'downloading',
-      'verifying',
-      'staging',
-      'waiting',
-      'swapping',
-      'probing',
-      'committed',
-      'idle',
-    ],
-  },
-  {
-    name: 'workload',
-    machine: workloadMachine,
-    happyPath: ['stopped', 'starting', 'running', 'stopping', 'stopped'],
-  },
+  { name: 'update', machine: updateMachine, happyPath: HAPPY_PATHS.update },
+  { name: 'workload', machine: workloadMachine, happyPath: HAPPY_PATHS.workload },
 ];
 
 const fence = (mermaid: string): string => `\`\`\`mermaid\n${mermaid}\`\`\`\n`;
@@ -48,11 +30,11 @@ export function fillMarks(text: string, name: string, content: string): string {
 }
 
 function index(): string {
-  const parts = CHARTS.map(({ name, machine, happyPath }) =>
+  const parts = CHARTS.map(({ name, machine }) =>
     [
       `## ${name}`,
       machine.root.description ?? '',
-      fence(toMermaid(machine, { happyPath })).trimEnd(),
+      `![The ${name} statechart](${name}.svg)`,
       toTable(machine),
     ].join('\n\n'),
   );
@@ -60,12 +42,21 @@ function index(): string {
 
 Generated from \`src/machines\` by \`npm run statecharts\`; \`npm test\` fails where they are stale. Do not edit them.
 
-- \`NAME.mmd\`: the picture, as Mermaid (\`stateDiagram-v2\`).
-- \`NAME.json\`: the same for tools: every state with its services, transitions, guards and actions.
+- \`NAME.svg\`: the picture, drawn by Graphviz. Its elements have stable ids: \`state-probing\`, \`edge-probing-rollingBack-error\`. The live
+  page lights them; so may you. It follows the viewer's dark or light theme.
+- \`NAME.mmd\`: the same as Mermaid (\`stateDiagram-v2\`), which GitHub renders.
+- \`NAME.json\`: for tools: every state with its services, transitions, guards and actions, what each of them is for, and what each
+  error code means.
+- \`NAME.scxml\`: State Chart XML of the W3C, for the tools that read it; the tests validate it. Guards are functions of the host, actions are elements of our
+  own namespace.
+- \`plans.schema.json\`: the format of the test plans (\`core statechart paths\`).
 
-Green is the way on which everything goes well, red is where failures lead, grey is beside both. A ⚙ names the service that
-a state invokes. An edge says what it takes: a service that is \`done\`, one that failed (\`✗ error\`), or an event in
-capitals; a guard stands in brackets. Transitions that act without leaving the state are only in the tables and in the JSON.
+\`core statechart export --machine NAME --format svg|mmd|dot|json|scxml\` prints each of them, from the machine in the program.
+
+Green is the way on which everything goes well, straight down the middle. Red and dashed is what failed, and where it leads. Grey
+is beside both. A ⚙ names the service that a state invokes. A plain arrow without a word is that service's good end; \`✗ error\` is that it
+failed; capitals are an event from outside; a guard stands in brackets (\`[else]\`: none of the guards before held). A small box with ↺ or ↪ stands
+for a state that is drawn elsewhere. Transitions that act without leaving the state are only in the tables and in the JSON.
 
 ${parts.join('\n')}`;
 }
@@ -83,7 +74,11 @@ async function readIfThere(path: string): Promise<string | null> {
 async function wanted(root: string): Promise<Map<string, string>> {
   const files = new Map<string, string>([['statecharts/README.md', index()]]);
   let readme = await readIfThere(join(root, 'README.md'));
+  const graphviz = await Graphviz.load();
   for (const { name, machine, happyPath } of CHARTS) {
+    const drawing = graphviz.layout(toDot(machine, { happyPath }), 'svg', 'dot');
+    files.set(`statecharts/${name}.svg`, toSvg(drawing, machine));
+    files.set(`statecharts/${name}.scxml`, toScxml(machine));
     const mermaid = toMermaid(machine, { happyPath });
     files.set(`statecharts/${name}.mmd`, mermaid);
     files.set(`statecharts/${name}.json`, toJson(machine));

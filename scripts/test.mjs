@@ -18,6 +18,7 @@ const ENV = { ...process.env, PATH: [join(ROOT, 'node_modules', '.bin'), process
 const CHECKS = [
   ['lint', 'eslint', '.', '--max-warnings=0'],
   ['types', 'tsc', '-p', '.'],
+  ['page types', 'tsc', '-p', 'src/control/page/browser'],
   ['format', 'prettier', '--check', '--log-level=warn', '.'],
   ['architecture', 'depcruise', 'src', '--output-type=err'],
   ['statecharts', 'node', 'scripts/statecharts.ts', '--check'],

@@ -8,7 +8,8 @@ import { pino } from 'pino';
 import type { TrustFile } from './bundle/trust.ts';
 import { resolveConfig, type Config, type ConfigFile } from './config/index.ts';
 import type { AttemptProgress, ControlApi, ControlEvent } from './control/api.ts';
-import { startControlServer, type ControlServer } from './control/server.ts';
+import type { ControlServer } from './control/server.ts';
+import { openControl } from './daemon/control.ts';
 import type { TeedLogger } from './daemon/log-tee.ts';
 import type { MetricsText } from './daemon/metrics.ts';
 import { openTrace, traced } from './daemon/trace.ts';
@@ -104,19 +105,13 @@ function requireWorkload({ workload }: Config, { adapters = {} }: CreateUpdaterO
   );
 }
 
-/** Listens on the control socket; an updater that cannot is closed again, so that its lock is free. */
-async function openControl(
+/** The control API as the configuration says; an updater that cannot serve it is closed again, so that its lock is free. */
+async function serve(
   updater: Updater,
-  { control: { socket } }: Config,
-  version: string,
-  logger: UpdaterLogger,
+  options: { readonly config: Config; readonly embedded: Embedded; readonly logger: UpdaterLogger },
 ): Promise<ControlServer> {
-  const { api } = updater;
-  const onFault = (error: unknown): void => {
-    logger.error({ err: error }, 'a request to the control API failed by a bug');
-  };
   try {
-    return await startControlServer({ api, socket, version, onFault });
+    return await openControl({ ...options, api: updater.api, metrics: () => updater.metrics() });
   } catch (error) {
     await updater.stop();
     throw error;
@@ -168,7 +163,8 @@ export async function createUpdater(
   });
   const { api } = updater;
   const stopping = new AbortController();
-  const control = options.control === true ? await openControl(updater, settings, version, logger) : null;
+  const control =
+    options.control === true ? await serve(updater, { config: settings, embedded, logger }) : null;
 
   const listen = (listener: (event: ControlEvent) => void, after?: number): (() => void) =>
     api.events((event) => {

@@ -4,10 +4,14 @@
 import { superviseOnlyFolder } from './config/index.ts';
 import type { ControlApi } from './control/api.ts';
 import type { ControlServer } from './control/server.ts';
-import { openControl } from './daemon/control.ts';
+import { pageFiles } from './control/page/files.ts';
+import { pageRoutes } from './control/page/routes.ts';
+import { openControl, type ControlOptions } from './daemon/control.ts';
 import { superviseOnly } from './daemon/supervise-only.ts';
 import { openTrace, traced } from './daemon/trace.ts';
 import { openUpdater, whyDisabled, type UpdaterOptions } from './updater.ts';
+
+const pages: NonNullable<ControlOptions['pages']> = async () => pageRoutes(await pageFiles());
 
 /** What {@link startDaemon} needs. */
 export type DaemonOptions = UpdaterOptions;
@@ -34,7 +38,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const folder = superviseOnlyFolder(config);
   const disabled = whyDisabled(config);
   if (folder !== null && disabled !== null)
-    return superviseOnly({ ...options, folder, disabled, serve: (api) => openControl({ ...options, api }) });
+    return superviseOnly({
+      ...options,
+      folder,
+      disabled,
+      serve: (api) => openControl({ ...options, api, pages }),
+    });
   const trace = await openTrace({
     env: process.env,
     version: embedded.version,
@@ -45,7 +54,12 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   const updater = await openUpdater({ processMetrics: true, ...options, ...traced(trace, options) });
   let control: ControlServer;
   try {
-    control = await openControl({ ...options, api: updater.api, metrics: () => updater.metrics() });
+    control = await openControl({
+      ...options,
+      api: updater.api,
+      metrics: () => updater.metrics(),
+      pages,
+    });
   } catch (error) {
     // Frees the lock of the state directory.
     await updater.stop();

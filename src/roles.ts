@@ -17,6 +17,7 @@ Usage:
 
 Options:
   --config FILE   configuration (default /etc/coresdk/sidecar.yaml, which need not exist)
+  --inspect       before --config, from source only: watch the statechart with the Stately Inspector, on loopback
 
 Exit codes: 0 stopped in good order, 1 error, 2 usage or configuration.
 `;
@@ -56,12 +57,18 @@ export async function runRole(name: string, args: readonly string[]): Promise<nu
     const { runServe } = await import('./sidecar/serve.ts');
     return runServe({ env: process.env, version: embedded.version, stderr: process.stderr });
   }
+  const inspect = first === '--inspect';
+  const [option, path, ...more] = inspect ? args.slice(1) : args;
   const wellFormed =
-    first === undefined || (first === '--config' && second !== undefined && args.length === 2);
+    option === undefined || (option === '--config' && path !== undefined && more.length === 0);
   if (!wellFormed)
     return complain(
       new UpdateError('USAGE', `expected \`serve\`, \`core\` or \`--config FILE\`, found ${args.join(' ')}`),
     );
   const { runDaemon } = await import('./daemon/run.ts');
-  return runDaemon({ configPath: second, program: realpathSync(process.argv[1] ?? process.execPath) });
+  return runDaemon({
+    configPath: path,
+    program: realpathSync(process.argv[1] ?? process.execPath),
+    inspect,
+  });
 }

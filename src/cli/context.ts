@@ -79,6 +79,8 @@ export interface CliContext {
   readonly load: (options: Pick<DaemonOptions, 'config'>) => Promise<LoadedConfig>;
   /** Null where nothing can be examined from here. */
   readonly examine: ((options: ExamineOptions) => Promise<DoctorReport>) | null;
+  /** The path of the control socket that the options, or the configuration, name. */
+  readonly socket: (options: DaemonOptions) => Promise<string>;
   readonly runtime: () => Runtime;
   /** Resolves when a command that runs on shall end. */
   readonly stopped: () => Promise<void>;
@@ -111,6 +113,7 @@ export function createContext(deps: CliDeps, end: (code: ExitCode) => void): Cli
     connect: async (options) => createClient({ socket: await socketOf(options, deps) }),
     load: (options) => load(options, deps),
     examine: deps.examine ?? null,
+    socket: (options) => socketOf(options, deps),
     runtime: () => detectRuntime({ env, exists: deps.exists }),
     stopped: () => untilStopped(deps.stop),
     end,

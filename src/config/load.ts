@@ -168,8 +168,7 @@ function interpret(
     tenant,
     runtime,
     proxies: proxiesIn(env),
-    superviseOnlyFolder: (stateDir) =>
-      superviseOnlyFolder({ stateDir, runtime: found, exists: source.exists }),
+    superviseOnlyFolder: (stateDir) => superviseOnlyFolder({ stateDir, runtime: found, exists }),
   });
   const place = (key: string): string => (origins.get(key) ?? 'default').replace(/^(file|env) /, '');
   const wrong = [...contradictions(config, place)];

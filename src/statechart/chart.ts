@@ -25,6 +25,8 @@ export interface ChartState {
   readonly description: string | null;
   /** The services that it invokes. */
   readonly services: readonly string[];
+  /** The error codes that each service may reject with, from the state's `meta.rejects`. */
+  readonly rejects: Readonly<Record<string, readonly string[]>>;
   readonly entry: readonly string[];
   readonly exit: readonly string[];
   readonly transitions: readonly ChartTransition[];
@@ -101,6 +103,12 @@ function readTransitions(node: AnyStateNode, services: ReadonlyMap<string, strin
   });
 }
 
+/** `meta.rejects`, where a machine has it. */
+function rejectsOf(meta: unknown): ChartState['rejects'] {
+  if (typeof meta !== 'object' || meta === null || !('rejects' in meta)) return {};
+  return meta.rejects as ChartState['rejects'];
+}
+
 function readState(node: AnyStateNode): ChartState {
   if (node.type === 'parallel' || node.type === 'history')
     throw new TypeError(`expected plain, compound and final states, found ${node.type} at ${dotted(node)}`);
@@ -111,6 +119,7 @@ function readState(node: AnyStateNode): ChartState {
     name: dotted(node),
     description: node.description ?? null,
     services: [...services.values()],
+    rejects: rejectsOf(node.meta),
     entry: names(node.entry),
     exit: names(node.exit),
     transitions: readTransitions(node, services),

@@ -1,33 +1,24 @@
 /** Draws a machine as a Mermaid state diagram (`stateDiagram-v2`). */
 import type { AnyStateMachine } from 'xstate';
-import { allStates, readChart, type Chart, type ChartState, type ChartTransition } from './chart.ts';
+import { readChart, type Chart, type ChartState, type ChartTransition } from './chart.ts';
+import {
+  alongPath,
+  ANYWHERE,
+  mergedEdges,
+  singleEdges,
+  stateClasses,
+  type DrawOptions,
+  type Edge,
+} from './edges.ts';
 
 /** How {@link toMermaid} draws. */
-export interface MermaidOptions {
-  /**
-   * The states of the way on which everything goes well, in order. Its edges come first, so that the layout follows
-   * them, and its states are green.
-   */
-  readonly happyPath?: readonly string[] | undefined;
-}
-
-interface Edge {
-  readonly from: string;
-  readonly to: string;
-  readonly failure: boolean;
-  /** Whether it is a service that came to its end well. */
-  readonly done: boolean;
-  readonly label: string;
-}
+export type MermaidOptions = DrawOptions;
 
 const STYLES = [
   'classDef happy fill:#e6f4ea,stroke:#1e8e3e,color:#0b3d1a',
   'classDef failure fill:#fce8e6,stroke:#d93025,color:#5f120c',
   'classDef aside fill:#f1f3f4,stroke:#5f6368,color:#202124',
 ];
-
-/** The state that stands for all of them, for transitions of the machine itself. */
-const ANYWHERE = 'anywhere_';
 
 /** Words that Mermaid keeps for itself. */
 const RESERVED = new Set(['class', 'classDef', 'default', 'direction', 'end', 'note', 'state', 'style']);
@@ -48,59 +39,8 @@ function labelOf(transition: ChartTransition, services: number): string {
   return plain(`${kind === 'error' ? '✗ ' : ''}${what}${guard === null ? '' : ` [${guard}]`}`);
 }
 
-function edgesOf(from: string, transitions: readonly ChartTransition[], services: number): Edge[] {
-  return transitions.flatMap((transition) => {
-    const { target: to, kind } = transition;
-    return to === null
-      ? []
-      : [
-          {
-            from,
-            to,
-            failure: kind === 'error',
-            done: kind === 'done',
-            label: labelOf(transition, services),
-          },
-        ];
-  });
-}
-
-/** One edge for all transitions between the same two states that are of the same sort. */
-function merged(edges: readonly Edge[]): Edge[] {
-  const groups = Map.groupBy(edges, ({ from, to, failure }) => JSON.stringify([from, to, failure]));
-  return [...groups.values()].flatMap(([first, ...more]) => {
-    if (first === undefined) return [];
-    const labels = new Set([first, ...more].map(({ label }) => label));
-    return [{ ...first, label: [...labels].join('<br/>') }];
-  });
-}
-
-/** Takes the edges of the happy path out of `edges`, in its order. */
-function alongPath(edges: readonly Edge[], path: readonly string[]): Edge[] {
-  return path.slice(1).map((to, index) => {
-    const from = path[index] ?? '';
-    const edge = edges.find(
-      (candidate) => candidate.from === from && candidate.to === to && !candidate.failure,
-    );
-    if (edge === undefined)
-      throw new RangeError(`expected a transition ${from} → ${to} on the happy path, found none`);
-    return edge;
-  });
-}
-
-/** States off the happy path that are reached by an error, or by what is done in such a state. */
-function failureStates(chart: Chart, edges: readonly Edge[], path: readonly string[]): Set<string> {
-  const spared = new Set([...path, chart.initial]);
-  const failures = new Set<string>();
-  for (let before = -1; before !== failures.size;) {
-    before = failures.size;
-    for (const { from, to, failure, done } of edges)
-      if (!spared.has(to) && (failure || (done && failures.has(from)))) failures.add(to);
-  }
-  return failures;
-}
-
-const arrow = ({ from, to, label }: Edge): string => `${idOf(from)} --> ${idOf(to)} : ${label}`;
+const arrow = ({ from, to, labels }: Edge): string =>
+  `${idOf(from)} --> ${idOf(to)} : ${labels.join('<br/>')}`;
 
 function drawState(state: ChartState): string[] {
   const short = state.name.split('.').at(-1) ?? state.name;
@@ -112,25 +52,12 @@ function drawState(state: ChartState): string[] {
 }
 
 function classes(chart: Chart, edges: readonly Edge[], path: readonly string[]): string[] {
-  const states = allStates(chart).map(({ name }) => name);
-  const failures = failureStates(chart, edges, path);
-  const named = (name: string, members: readonly string[]): string[] =>
-    members.length === 0 ? [] : [`class ${members.map(idOf).join(',')} ${name}`];
-  return [
-    ...STYLES,
-    ...named(
-      'happy',
-      states.filter((state) => path.includes(state)),
-    ),
-    ...named(
-      'failure',
-      states.filter((state) => failures.has(state)),
-    ),
-    ...named(
-      'aside',
-      states.filter((state) => !path.includes(state) && !failures.has(state)),
-    ),
-  ];
+  const of = [...stateClasses(chart, edges, path)];
+  const named = (['happy', 'failure', 'aside'] as const).flatMap((name) => {
+    const members = of.filter(([, found]) => found === name).map(([state]) => idOf(state));
+    return members.length === 0 ? [] : [`class ${members.join(',')} ${name}`];
+  });
+  return [...STYLES, ...named];
 }
 
 /**
@@ -145,18 +72,12 @@ function classes(chart: Chart, edges: readonly Edge[], path: readonly string[]):
  */
 export function toMermaid(machine: AnyStateMachine, { happyPath = [] }: MermaidOptions = {}): string {
   const chart = readChart(machine);
-  const anywhere = edgesOf(ANYWHERE, chart.anywhere, 1);
-  const single = [
-    ...allStates(chart).flatMap(({ name, transitions, services }) =>
-      edgesOf(name, transitions, services.length),
-    ),
-    ...anywhere,
-  ];
-  const edges = merged(single);
+  const single = singleEdges(chart, labelOf);
+  const edges = mergedEdges(single);
   const happy = alongPath(edges, happyPath);
   const others = edges.filter((edge) => !happy.includes(edge));
   const states = chart.states.flatMap(drawState);
-  if (anywhere.length > 0) states.push(`state "any state" as ${ANYWHERE}`);
+  if (single.some(({ from }) => from === ANYWHERE)) states.push(`state "any state" as ${ANYWHERE}`);
   const sections = [
     states,
     [`[*] --> ${idOf(chart.initial)}`],

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -40,6 +40,26 @@ describe('core statechart paths', () => {
     ['--machine', 'sidecar'],
   ])('refuses %s %s', async (...args) => {
     expect(await run('paths', ...args)).toMatchObject({ exit: 2, out: '' });
+  });
+});
+
+describe('core statechart export', () => {
+  const ROOT = join(import.meta.dirname, '..', '..', 'statecharts');
+  it.each(['update', 'workload'])('prints of %s what is checked in', async (machine) => {
+    for (const format of ['svg', 'mmd', 'json', 'scxml']) {
+      const { exit, out } = await run('export', '--machine', machine, '--format', format);
+      expect({ exit, out }).toEqual({
+        exit: 0,
+        out: await readFile(join(ROOT, `${machine}.${format}`), 'utf8'),
+      });
+    }
+    expect((await run('export', '--machine', machine, '--format', 'dot')).out).toMatch(
+      /^digraph "\w+" \{\n[^]*\n\}\n$/,
+    );
+  });
+
+  it('refuses a format that it does not have', async () => {
+    expect(await run('export', '--format', 'png')).toMatchObject({ exit: 2 });
   });
 });
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 import { describe, expect, it } from 'vitest';
-import { parseAddress } from '../../src/sidecar/serve.ts';
+import { parseAddress } from '../../src/sidecar/address.ts';
 import { ROOT } from './support/tool.ts';
 
 interface Instruction {

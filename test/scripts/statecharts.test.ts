@@ -6,8 +6,12 @@ import { fillMarks, refresh } from '../../scripts/statecharts.ts';
 
 const FILES = [
   'statecharts/README.md',
+  'statecharts/update.svg',
+  'statecharts/update.scxml',
   'statecharts/update.mmd',
   'statecharts/update.json',
+  'statecharts/workload.svg',
+  'statecharts/workload.scxml',
   'statecharts/workload.mmd',
   'statecharts/workload.json',
 ];

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { createMachine } from 'xstate';
-import { readChart, toJson, toMermaid, toTable, type Chart } from '../../src/statechart/index.ts';
+import {
+  describeChart,
+  readChart,
+  toJson,
+  toMermaid,
+  toTable,
+  type Chart,
+} from '../../src/statechart/index.ts';
 import { lampMachine } from './lamp.machine.ts';
 
 describe('toMermaid', () => {
@@ -75,13 +82,15 @@ describe('toJson', () => {
     const text = toJson(lampMachine);
     const chart = JSON.parse(text) as Chart;
     expect(text.endsWith('}\n')).toBe(true);
-    expect(chart).toEqual(readChart(lampMachine));
+    expect(chart).toMatchObject(readChart(lampMachine));
+    expect(chart).toEqual(describeChart(lampMachine));
     expect(chart).toMatchObject({ id: 'lamp', description: 'A lamp.', initial: 'off' });
     expect(chart.states.map(({ name }) => name)).toEqual(['off', 'heating', 'lit', 'broken', 'end']);
     expect(chart.states[0]).toEqual({
       name: 'off',
       description: 'Dark | cold.',
       services: [],
+      rejects: {},
       entry: [],
       exit: [],
       transitions: [

@@ -12,6 +12,7 @@ import { addResume } from './resume.ts';
 import { addRetry } from './retry.ts';
 import { addRollback } from './rollback.ts';
 import { addStatus } from './status.ts';
+import { addUi } from './ui.ts';
 import { addUpdate } from './update.ts';
 import { addVersions } from './versions.ts';
 
@@ -30,6 +31,7 @@ const COMMANDS = [
   addDoctor,
   addConfig,
   addLogs,
+  addUi,
 ] as const;
 
 /** `core sidecar`. */

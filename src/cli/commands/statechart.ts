@@ -1,4 +1,7 @@
-/** `core statechart paths|coverage`: the tests that the statecharts ask for, and which transitions the last test run took. */
+/**
+ * `core statechart export|paths|coverage`: the statecharts themselves, the tests that they ask for, and which transitions the last test
+ * run took.
+ */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
@@ -16,8 +19,10 @@ import {
   type PlanSubject,
   type Taken,
 } from '../../statechart/plans/index.ts';
+import { HAPPY_PATHS, toDot, toJson, toMermaid, toScxml } from '../../statechart/index.ts';
 import type { CliContext } from '../context.ts';
 import { help } from '../help.ts';
+import { pictures } from '../pictures.ts';
 
 const SUBJECTS = { update: updateSubject, workload: workloadSubject } as const satisfies Record<
   string,
@@ -115,13 +120,43 @@ function addCoverage(statechart: Command, context: CliContext): void {
     });
 }
 
+const EXPORTS = {
+  svg: async (name: keyof typeof SUBJECTS) => (await pictures())[name],
+  mmd: async (name: keyof typeof SUBJECTS) =>
+    toMermaid(SUBJECTS[name].machine, { happyPath: HAPPY_PATHS[name] }),
+  dot: async (name: keyof typeof SUBJECTS) => toDot(SUBJECTS[name].machine, { happyPath: HAPPY_PATHS[name] }),
+  json: async (name: keyof typeof SUBJECTS) => toJson(SUBJECTS[name].machine),
+  scxml: async (name: keyof typeof SUBJECTS) => toScxml(SUBJECTS[name].machine),
+} as const;
+
+interface ExportOptions {
+  readonly format: keyof typeof EXPORTS;
+  readonly machine: keyof typeof SUBJECTS;
+}
+
+function addExport(statechart: Command, context: CliContext): void {
+  statechart
+    .command('export')
+    .summary('print a statechart as a picture or as data')
+    .description(
+      'Prints a statechart as it is in this program: svg (a picture), mmd (Mermaid, which GitHub renders), dot (Graphviz), json (every state, service, guard and error code, explained), scxml (State Chart XML of the W3C).',
+    )
+    .addOption(new Option('--format <format>', 'how').choices(Object.keys(EXPORTS)).default('mmd'))
+    .addOption(machineOption())
+    .addHelpText('after', help([0, 1, 2], 'core statechart export --format svg > update.svg'))
+    .action(async ({ format, machine }: ExportOptions) => {
+      context.print((await EXPORTS[format](machine)).trimEnd());
+    });
+}
+
 /** `core statechart`. */
 export function addStatechart(parent: Command, context: CliContext): void {
   const statechart = parent
     .command('statechart')
-    .summary('the statecharts as tests')
-    .description('The statecharts as tests.')
+    .summary('the statecharts: pictures, data, tests')
+    .description('The statecharts as pictures, as data and as tests.')
     .addHelpText('after', help([0, 1, 2], 'core statechart paths --format text'));
+  addExport(statechart, context);
   addPaths(statechart, context);
   addCoverage(statechart, context);
 }
