@@ -39,9 +39,11 @@ function createGreeter(): Greeter {
   /** Resolves only when the signal fires: this workload ends only when it is told to. */
   const never = (signal: AbortSignal): Promise<never> =>
     new Promise((_, reject) => {
-      signal.addEventListener('abort', () => {
+      const cancel = (): void => {
         reject(new Error('cancelled', { cause: signal.reason }));
-      });
+      };
+      if (signal.aborted) cancel();
+      else signal.addEventListener('abort', cancel, { once: true });
     });
   return {
     say: () => text,

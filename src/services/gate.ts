@@ -108,6 +108,8 @@ async function untilCrashLoop(
     ({ ref }) => current.origin === 'store' && ref.digest === current.digest,
   )?.mark;
   if (mark?.watched !== false) return null;
+  // The gate may have opened meanwhile.
+  signal.throwIfAborted();
   const how = await workload.crashLoop(signal);
   return new UpdateError(
     'CRASH_LOOP',

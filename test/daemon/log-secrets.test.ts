@@ -173,7 +173,6 @@ log: { level: trace }
       },
     });
     const { api } = daemon;
-    if (api === null) throw new Error('expected an api');
     try {
       const crashed = new Promise((resolve) => {
         api.events((event) => {

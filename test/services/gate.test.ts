@@ -72,6 +72,11 @@ describe('an open gate', () => {
     },
   );
 
+  it('goes no further when it is this host that cannot look', async () => {
+    rig.feed.fault = new UpdateError('DISK_FULL', 'no space for the head');
+    expect(await refusal(pass())).toBe('DISK_FULL');
+  });
+
   it('goes no further on a head that expired meanwhile, while the feed is away', async () => {
     await rig.heads.write('stable', await signedHead({ version: '1.1.0' }, 'stable', NOW - 7 * DAY_MS));
     rig.feed.fault = new UpdateError('FEED_UNREACHABLE', 'the feed is away');

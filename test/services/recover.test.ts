@@ -150,6 +150,12 @@ describe('with nothing under way', () => {
     expect(rig.reporter.warnings().filter(({ code }) => code === 'STATE_DIR_UNUSABLE')).toHaveLength(4);
   });
 
+  it('starts the workload though the disk has no space to forget a survivor', async () => {
+    rig.workload.endSurvivor = () => Promise.reject(new UpdateError('DISK_FULL', 'ENOSPC'));
+    expect(await run()).toMatchObject({ next: 'idle' });
+    expect(rig.reporter.warnings()).toEqual([{ code: 'DISK_FULL', message: 'ENOSPC' }]);
+  });
+
   it('removes what was half unpacked, and keeps what was downloaded', async () => {
     rig.downloads.files.set('x.jws', Buffer.from('part'));
     rig.downloads.folders.set('unpacked', new Map());

@@ -175,7 +175,7 @@ async function startLife(
   );
   const { api } = daemon;
   const [ports] = inner;
-  if (api === null || ports === undefined) throw new Error('expected a daemon with update logic');
+  if (ports === undefined) throw new Error('expected a daemon with update logic');
   return {
     api,
     ports,
