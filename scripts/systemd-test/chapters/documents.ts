@@ -25,6 +25,9 @@ export async function install({ site, report, publisher }: Stage): Promise<void>
     folder: BROUGHT,
     pick: (heading) => /^[234]\. /.test(heading),
   });
+  // What an operator is told to type when something is wrong, or is asked about.
+  for (const page of ['faq.md', 'troubleshooting.md', 'observability.md'])
+    await followDocs(machine, report, { page, folder: '/', pick: () => true });
   const verified = await machine.run('systemd-analyze', [
     'verify',
     '--man=no',
