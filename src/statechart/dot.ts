@@ -90,10 +90,13 @@ function drawEdge(edge: Edge, layout: Layout): string {
   const sort = sortOf(edge);
   const step = path.indexOf(from);
   const onPath = step >= 0 && path[step + 1] === to && !failure;
+  // Failures stand close beside each other: a long label would touch their boxes.
+  const beside = classes.get(from) === 'failure' && classes.get(to) === 'failure';
+  const spread = (label: string): string => (beside ? label.replace(' [', ' \n [') : label);
   const common = {
     id: edgeId(from, to, sort),
     class: `${sort}${onPath ? ' happy' : ''}`,
-    ...(labels.length === 0 ? {} : { label: labels.map((label) => ` ${label} `).join('\n') }),
+    ...(labels.length === 0 ? {} : { label: labels.map((label) => ` ${spread(label)} `).join('\n') }),
   };
   const line = (
     tail: string,
