@@ -2,11 +2,12 @@
  * `npm run load`: a real daemon, 1,000 status clients and 200 event streams at once while an update goes through, and beside them whoever
  * means no good: streams that are never read, connections that are half open, requests that are malformed or huge.
  *
- *     npm run load -- [--clients N] [--streams N] [--seconds N] [--json FILE]
+ *     npm run load -- [--clients N] [--streams N] [--seconds N] [--waves N] [--json FILE]
  *
  * - `--clients`, `--streams`: 1000 and 200 unless told. Of each kind of bad caller there are 50.
  * - `--seconds`: how long the load lasts at most; 30 unless told. It ends a few seconds after the update did, and the whole is over in a
  *   minute.
+ * - `--waves`: how often the same callers come again, without an update, to see that memory settles; once unless told.
  * - `--json`: the figures are written there too.
  *
  * Exit code 0 when the update was committed, no good caller was refused, no event was left out, and the daemon answers afterwards.
@@ -26,11 +27,12 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '1000' },
     streams: { type: 'string', default: '200' },
     seconds: { type: 'string', default: '45' },
+    waves: { type: 'string', default: '1' },
     json: { type: 'string' },
   },
 });
 
-function whole(name: 'clients' | 'streams' | 'seconds'): number {
+function whole(name: 'clients' | 'streams' | 'seconds' | 'waves'): number {
   const value = Number(values[name]);
   if (Number.isInteger(value) && value >= 0 && value <= 10_000) return value;
   console.error(`--${name}: expected a whole number up to 10000, found ${JSON.stringify(values[name])}`);
@@ -79,8 +81,13 @@ const first = await wave({
   },
 });
 const afterFirst = memory();
-const second = await wave({ ...common, during: () => Promise.resolve() });
-const afterSecond = memory();
+const quiet: Awaited<ReturnType<typeof wave>>[] = [];
+const afterEach: (number | null)[] = [];
+for (let count = 0; count < whole('waves'); count += 1) {
+  const again = AbortSignal.timeout(seconds * 1000);
+  quiet.push(await wave({ ...common, signal: again, during: () => Promise.resolve() }));
+  afterEach.push(memory());
+}
 const peak = residentBytes('VmHWM', pid);
 const asked = performance.now();
 const last = await client.status().catch(() => null);
@@ -100,10 +107,12 @@ const rows: readonly (readonly [string, string])[] = [
   [`${String(BAD)} half-open connections`, first.halfOpen.summary()],
   [`${String(BAD)} callers with malformed and huge requests`, first.bad.summary()],
   ['the update', `${outcome} in ${(took / 1000).toFixed(1)} s`],
-  ['the same callers again, no update', `${second.status.summary()}; ${timesOf(second)}`],
+  ...quiet.map(
+    (again) => ['the same callers again', `${again.status.summary()}; ${timesOf(again)}`] as const,
+  ),
   [
     'the daemon’s memory (resident)',
-    `${mib(before)} before, ${mib(afterFirst)} and ${mib(afterSecond)} after the waves, ${mib(peak)} at most`,
+    `${mib(before)} before, ${[afterFirst, ...afterEach].map(mib).join(', ')} after the waves, ${mib(peak)} at most`,
   ],
   [
     'the daemon afterwards',
@@ -114,8 +123,8 @@ for (const [what, found] of rows) console.log(`${what.padEnd(46)} ${found}`);
 if (values.json !== undefined)
   await writeFile(values.json, `${JSON.stringify(Object.fromEntries(rows), null, 2)}\n`);
 
-const refused = [first, second].some(({ status }) => status.of('ok') !== status.total());
-const gaps = first.streams.of('gaps') + second.streams.of('gaps');
+const refused = [first, ...quiet].some(({ status }) => status.of('ok') !== status.total());
+const gaps = [first, ...quiet].reduce((sum, { streams: of }) => sum + of.of('gaps'), 0);
 const installed = outcome === 'committed' && last?.current.version === '1.1.0';
 if (!installed || refused || gaps > 0 || complete.length !== streams) {
   console.error('NOT everything held: see above');

@@ -41,6 +41,9 @@ export interface FaultRuns {
 /** A workload that cannot be started is tried again for ever; it need not be watched for long. */
 const PATIENCE = 200;
 
+/** Longer than the supervisor waits before it tries a start again. */
+const BACK_OFF_MS = 10_000;
+
 const CHANGES = new Set([
   'mkdir', 'create', 'write', 'truncate', 'chmod', 'rename', 'symlink', 'unlink', 'rmdir', 'sync', 'fsyncDir', 'journal',
 ]); // prettier-ignore
@@ -78,6 +81,8 @@ async function liveOn(world: World, scenario: Scenario, lines: string[]): Promis
     await world.settle({ workload: 'any' });
     await scenario.act(world, () => Promise.resolve());
     await world.settle({ workload: 'any' });
+    // A start that failed is tried again after its back-off.
+    if (world.processes.running().length === 0) await world.pass(BACK_OFF_MS);
   } catch (error) {
     // A workload that cannot be started while the disk is full is tried again for ever; so is an operator's wish that is refused.
     if (!(error instanceof NoEnd) && !(error instanceof UpdateError)) throw error;
@@ -137,11 +142,12 @@ async function runWith(
   const stopped = world.daemon() === null;
   // On a full disk nothing can be started, since its record cannot be written; what ran before must not have been stopped then.
   const untouched = kind !== 'full' || isBeforeSwap(world, at);
-  // In `failed`, and loudly, the old version runs though it could not be pointed to.
+  // In `failed`, and at a start, what must run does though it could not be pointed to; loudly, and the next start tries again.
+  const unpointed = world.state() === 'failed' || world.warnings.some(({ code }) => code === 'STAGE_FAILED');
   if (untouched && !stopped)
     lines.push(
       ...runningViolations(faulty, world.processes.running()).filter(
-        (line) => world.state() !== 'failed' || !line.includes(' runs, but current is '),
+        (line) => !unpointed || !line.includes(' runs, but current is '),
       ),
     );
   mend();
