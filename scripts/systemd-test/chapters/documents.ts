@@ -8,7 +8,7 @@ const QUICK = `install -d /etc/systemd/system/${UNIT}.d
 printf '[Service]\\nRestartSec=300ms\\nWatchdogSec=6s\\n' > /etc/systemd/system/${UNIT}.d/quick.conf`;
 
 /** The folder that the operator brought the files to. */
-const BROUGHT = '/root/brought';
+const BROUGHT = '/srv/brought';
 
 /** The installation on a VM, by the documentation's own commands. */
 export async function install({ site, report, publisher }: Stage): Promise<void> {
