@@ -143,7 +143,9 @@ async function runWith(
   // On a full disk nothing can be started, since its record cannot be written; what ran before must not have been stopped then.
   const untouched = kind !== 'full' || isBeforeSwap(world, at);
   // In `failed`, and at a start, what must run does though it could not be pointed to; loudly, and the next start tries again.
-  const unpointed = world.state() === 'failed' || world.warnings.some(({ code }) => code === 'STAGE_FAILED');
+  const atStart = (world.tape.moments[at]?.beside.state ?? 'recovering') === 'recovering';
+  const unpointed =
+    world.state() === 'failed' || (atStart && world.warnings.some(({ code }) => code === 'STAGE_FAILED'));
   if (untouched && !stopped)
     lines.push(
       ...runningViolations(faulty, world.processes.running()).filter(
