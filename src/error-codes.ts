@@ -107,6 +107,11 @@ export const ERROR_CODES = {
   WORKLOAD_START_FAILED: row(4, 'release', false, 'The workload’s program could not be started.', 'See the reason; check `workload.command` and the program.'),
   WORKLOAD_SPAWN_FAILED: row(4, 'host', true, 'The host could not start another process.', 'Free what the message names (processes, memory, file descriptors), or mend the output file.'),
   WORKLOAD_STOP_FAILED: row(4, 'host', true, 'The workload did not end, not even by SIGKILL.', 'Look for processes that hang in the kernel (state D).'),
+  DAEMON_SELF_TEST_FAILED: row(4, 'release', false, 'The new daemon did not pass its self-test with the configuration of this host.', 'See the reason; this daemon stays. Report it to the publisher.'),
+  DAEMON_FAILED: row(4, 'release', false, 'The new daemon did not come up, or did not stay up; the one before it runs again.', 'See the reason; report it to the publisher.'),
+  HANDOVER_FAILED: row(4, 'host', true, 'The daemon could not give way to its new version.', 'See the reason; this daemon stays, and the next check tries again.'),
+  LISTEN_FAILED: row(1, 'host', true, 'A listening socket of the workload could not be had.', 'Find who listens at the address that the message names (`ss -ltnp`), or correct `workload.listen`.'),
+  DRAIN_INCOMPLETE: row(1, 'operator', true, 'The old version was stopped before everybody was known to be served.', 'Raise `workload.drain_timeout`, or mend what the message names.'),
   PROBE_ADDRESS_TAKEN: row(4, 'host', true, 'After the old version was stopped, something still answered at the probe’s address.', 'Find the process that listens there (`ss -ltnp`) and end it.'),
   PROBE_TIMEOUT: row(4, 'release', false, 'The new version was not healthy within the rollback timeout.', 'Read the workload’s log; report it to the publisher.'),
   PROBE_EXITED: row(4, 'release', false, 'The new version ended while it was probed.', 'Read the workload’s log; report it to the publisher.'),
@@ -117,6 +122,13 @@ export const ERROR_CODES = {
   ROLLBACK_FAILED: row(1, 'host', true, 'The previous version did not become healthy again.', 'Act now: see the workload’s log; the supervisor keeps trying, and `core sidecar retry` runs the rollback again.'),
   QUARANTINE_FAILED: row(1, 'host', true, 'The failed release could not be recorded in quarantine.', 'Free the disk or mend the state directory, then `core sidecar resume`.'),
   COMMIT_FAILED: row(1, 'host', true, 'The update is healthy, but its commit could not be recorded.', 'Check the disk and the permissions of the state directory.'),
+
+  // -- fleet ------------------------------------------------------------------------------------------------
+  ROLLOUT_HALTED: row(5, 'operator', true, 'The rollout of this release was halted.', 'Nothing to do here: see `core fleet rollout`; `core fleet resume` lets it go on.'),
+  HALT_INVALID: row(1, 'operator', false, 'An order to halt or resume a rollout is not signed by a key of `fleet.operator_keys_file`, or not for this product.', 'Find out who sends it; orders that are not signed are never obeyed.'),
+  FLEET_UNREACHABLE: row(1, 'host', true, 'The system that coordinates the fleet did not answer.', 'Check the network and the `fleet` section; the workload is not touched, and it is tried again by itself.'),
+  FLEET_NOT_CONFIGURED: row(2, 'operator', false, 'No fleet is configured.', 'Set `fleet.nats.url` in the configuration, or give --nats URL.'),
+  LEASE_HELD: row(5, 'operator', true, 'As many hosts of the group as may are updating now.', 'Nothing to do: it is tried again by itself.'),
 
   // -- daemon, configuration, control -----------------------------------------------------------------------
   CONFIG_INVALID: row(2, 'operator', false, 'The configuration is not valid.', 'Correct the key that the message names.'),

@@ -6,14 +6,17 @@ import type { ErrorRecord } from './errors.ts';
 import type {
   Attempt,
   Downloaded,
+  Drained,
   Ended,
   LaunchTarget,
   Offer,
   Plan,
   ProbeEvidence,
   Release,
+  Successor,
   Verified,
   Watch,
+  Way,
 } from './types.ts';
 
 /** Why an attempt goes back, and who is to blame for it. */
@@ -52,6 +55,17 @@ export type Recovered =
       readonly paused: ErrorRecord | null;
     }
   | {
+      /** This daemon was handed over to, or came back from a hand-over that failed. */
+      readonly next: 'handingOver';
+      readonly attempt: Attempt;
+      readonly plan: Plan;
+      readonly successor: Successor;
+      /** Whether the attempt's workload was committed before; then only the daemon is at stake. */
+      readonly afterCommit: boolean;
+      readonly watch: Watch | null;
+      readonly paused: ErrorRecord | null;
+    }
+  | {
       readonly next: 'rollingBack';
       readonly attempt: Attempt;
       readonly plan: Plan;
@@ -68,7 +82,20 @@ export type Checked =
 
 /** What the gate and the last look said. */
 export type Passed =
-  { readonly go: true; readonly plan: Plan } | { readonly go: false; readonly error: ErrorRecord };
+  | {
+      readonly go: true;
+      readonly plan: Plan;
+      readonly way: Way;
+      /** The daemon in the release, where it is to take this one's place; always there for `handOver`. */
+      readonly successor: Successor | null;
+    }
+  | { readonly go: false; readonly error: ErrorRecord };
+
+/** How the daemon's own update went. */
+export interface HandedOver {
+  /** What is said of it in the history: `the daemon is 1.4.0 now`. */
+  readonly note: string;
+}
 
 /** What the watch after a commit saw. */
 export type Watched =
@@ -103,6 +130,13 @@ export interface Steps {
     output: Passed;
   };
   swap: { input: { readonly attempt: Attempt; readonly plan: Plan }; output: { readonly pid: number } };
+  /** Starts the new version beside the old one, on the same sockets, and probes it at its own check address. */
+  overlap: { input: { readonly attempt: Attempt; readonly plan: Plan }; output: { readonly pid: number } };
+  /** The new version, proved healthy, takes over: `current` is pointed at it, the old one is drained and stopped. */
+  drain: {
+    input: { readonly attempt: Attempt; readonly plan: Plan; readonly pid: number };
+    output: { readonly drained: Drained | null };
+  };
   probe: {
     input: { readonly attempt: Attempt; readonly plan: Plan; readonly pid: number };
     output: ProbeEvidence;
@@ -110,6 +144,19 @@ export interface Steps {
   commit: {
     input: { readonly attempt: Attempt; readonly plan: Plan; readonly evidence: ProbeEvidence };
     output: Watch;
+  };
+  /**
+   * Gives way to the daemon in the release: validates it, and becomes it. In the new daemon, the same step acknowledges; back in the old
+   * one, after the new one failed, it rejects and says why.
+   */
+  handOver: {
+    input: {
+      readonly attempt: Attempt;
+      readonly plan: Plan;
+      readonly successor: Successor;
+      readonly afterCommit: boolean;
+    };
+    output: HandedOver;
   };
   rollback: {
     input: {
@@ -126,6 +173,9 @@ export interface Steps {
       readonly plan: Plan;
       readonly verdict: Verdict;
       readonly owed?: readonly Owed[];
+      /** The daemon that failed; then it is quarantined, and the release only where it carries nothing else. */
+      readonly successor?: Successor;
+      readonly afterCommit?: boolean;
     };
     output: { readonly quarantined: boolean };
   };

@@ -50,8 +50,11 @@ export type StateName =
   | 'staging'
   | 'waiting'
   | 'swapping'
+  | 'overlapping'
+  | 'draining'
   | 'probing'
   | 'committed'
+  | 'handingOver'
   | 'rollingBack'
   | 'rolledBack'
   | 'failed';
@@ -122,6 +125,27 @@ export interface Verified {
 export interface Plan {
   readonly from: VersionRef;
   readonly to: VersionRef;
+}
+
+/** How a release comes to run: the workload is stopped and started, or runs beside the old one first; or only the daemon is replaced. */
+export type Way = 'swap' | 'overlap' | 'handOver';
+
+/** The daemon's program in a staged release, which is to take the running daemon's place. */
+export interface Successor {
+  /** The release that carries it; in the version store. */
+  readonly ref: Extract<VersionRef, { origin: 'store' }>;
+  /** SHA-256 of its file, in hex: what tells one daemon from another, and what is quarantined when it fails. */
+  readonly sha256: string;
+}
+
+/** How a version was drained before it was stopped. */
+export interface Drained {
+  /** Milliseconds from the request to the end of it. */
+  readonly tookMs: number;
+  /** Connections that were still open when it was stopped; null when nobody could count them. */
+  readonly connectionsLeft: number | null;
+  /** Why it is not known that everybody was served: a deadline that passed, a hook that failed; null when all is well. */
+  readonly fault: string | null;
 }
 
 /** What the probe saw. */

@@ -65,7 +65,7 @@ export function whyDisabled({ update, runtime }: Config): string | null {
   return update.disabled ? 'CORESDK_UPDATE_DISABLED is set' : null;
 }
 
-function settingsOf({ update, probe }: Config, disabled: string | null): Settings {
+function settingsOf({ update, probe, workload }: Config, disabled: string | null): Settings {
   return {
     channel: update.channel,
     disabled,
@@ -80,6 +80,7 @@ function settingsOf({ update, probe }: Config, disabled: string | null): Setting
     failureThreshold: probe.failureThreshold,
     flapThreshold: probe.flapThreshold,
     watchMs: probe.watchMs,
+    swap: workload.swap,
     addressFreeMs: ADDRESS_FREE_MS,
   };
 }

@@ -16,6 +16,8 @@ import { whyUntrusted } from './trusted-program.ts';
 /** The programs; null: none. */
 export interface HookSettings {
   readonly preSwap: readonly string[] | null;
+  /** Run before the old version is stopped; unless told, none. */
+  readonly drain?: readonly string[] | null;
   readonly postCommit: readonly string[] | null;
   readonly postRollback: readonly string[] | null;
   readonly timeoutMs: number;
@@ -38,10 +40,11 @@ const EVIDENCE_LINES = 20;
  * hookPrograms(config.hooks).pre_swap; // ['/etc/coresdk/hooks/drain', '--wait']
  */
 export function hookPrograms(
-  settings: Pick<HookSettings, 'preSwap' | 'postCommit' | 'postRollback'>,
+  settings: Pick<HookSettings, 'preSwap' | 'drain' | 'postCommit' | 'postRollback'>,
 ): Readonly<Record<HookName, readonly string[] | null>> {
   return {
     pre_swap: settings.preSwap,
+    drain: settings.drain ?? null,
     post_commit: settings.postCommit,
     post_rollback: settings.postRollback,
   };

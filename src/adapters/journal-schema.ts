@@ -44,8 +44,8 @@ export function createTables(db: DatabaseSync): void {
 }
 
 const STATES = [
-  'recovering', 'idle', 'checking', 'downloading', 'verifying', 'staging', 'waiting', 'swapping', 'probing',
-  'committed', 'rollingBack', 'rolledBack', 'failed',
+  'recovering', 'idle', 'checking', 'downloading', 'verifying', 'staging', 'waiting', 'swapping', 'overlapping', 'draining', 'probing',
+  'committed', 'handingOver', 'rollingBack', 'rolledBack', 'failed',
 ] as const satisfies readonly StateName[]; // prettier-ignore
 const TRIGGERS = [
   'schedule',
@@ -74,8 +74,9 @@ const attempt: z.ZodType<Attempt> = z.strictObject({
   mode: z.enum(['apply', 'report']),
 });
 const error: z.ZodType<ErrorRecord> = z.strictObject({ code, message: z.string() });
+const storeRef = z.strictObject({ origin: z.literal('store'), version: z.string(), digest });
 const ref: z.ZodType<VersionRef> = z.discriminatedUnion('origin', [
-  z.strictObject({ origin: z.literal('store'), version: z.string(), digest }),
+  storeRef,
   z.strictObject({ origin: z.literal('baseline'), version: z.string() }),
 ]);
 const plan = z.strictObject({ from: ref, to: ref });
@@ -87,6 +88,8 @@ const facts: z.ZodType<AttemptFacts> = z.strictObject({
   error: error.optional(),
   interruptions: interruptions.optional(),
   owed: z.array(z.strictObject({ attempt, plan, error, interruptions })).optional(),
+  successor: z.strictObject({ ref: storeRef, sha256: digest }).optional(),
+  afterCommit: z.boolean().optional(),
   note: z.string().optional(),
 });
 

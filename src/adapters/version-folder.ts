@@ -6,7 +6,13 @@
  */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { manifestSchema, releaseDigest, versionSchema, type Manifest } from '../bundle/manifest.ts';
+import {
+  manifestSchema,
+  programsOf,
+  releaseDigest,
+  versionSchema,
+  type Manifest,
+} from '../bundle/manifest.ts';
 import { hasErrno } from '../errors.ts';
 import type { CommittedMark, StoredVersion } from '../services/ports.ts';
 import { writeFileAtomically } from './atomic-file.ts';
@@ -71,12 +77,11 @@ export async function readVersionFolder(
   if (typeof manifest === 'string') return { missing: false, why: manifest };
   if (manifest.version !== version)
     return { missing: false, why: `expected the manifest of ${version}, found that of ${manifest.version}` };
-  const entry = await statOrNull(disk, join(filesOf(folder), manifest.entrypoint));
-  if (entry?.kind !== 'file')
-    return {
-      missing: false,
-      why: `expected the entry file ${manifest.entrypoint}, found ${entry?.kind ?? 'nothing'}`,
-    };
+  for (const program of programsOf(manifest)) {
+    const entry = await statOrNull(disk, join(filesOf(folder), program));
+    if (entry?.kind !== 'file')
+      return { missing: false, why: `expected the program ${program}, found ${entry?.kind ?? 'nothing'}` };
+  }
   return {
     folder,
     manifest,

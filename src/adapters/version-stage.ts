@@ -5,7 +5,7 @@
  * it gets its name, and it gets its name by one rename. What is in the way is first renamed to a dot-name.
  */
 import { join } from 'node:path';
-import { releaseDigest, type Manifest } from '../bundle/manifest.ts';
+import { programsOf, releaseDigest, type Manifest } from '../bundle/manifest.ts';
 import { UpdateError } from '../errors.ts';
 import type { CommittedMark } from '../services/ports.ts';
 import type { Disk } from './disk.ts';
@@ -112,7 +112,7 @@ async function prepare(request: StageRequest, staging: string): Promise<void> {
       throw new UpdateError('BUNDLE_CHANGED', `after it was verified: ${error.message}`, { cause: error });
     throw error;
   }
-  await request.canExecute(join(files, manifest.entrypoint));
+  for (const program of programsOf(manifest)) await request.canExecute(join(files, program));
   throwIfCancelled(signal);
   await removeTree(disk, staging);
   await writeManifest(disk, source, manifest);

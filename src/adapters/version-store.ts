@@ -107,7 +107,23 @@ export function openVersionStore(options: VersionStoreOptions): VersionStore {
     entry: async (ref) => {
       if (ref.origin === 'baseline') return options.baseline.entry;
       const { folder, manifest } = await guarded(reading, `could not read ${ref.version}`, () => find(ref));
+      if (manifest.entrypoint === undefined)
+        throw new UpdateError(
+          'VERSION_NOT_FOUND',
+          `${ref.version} carries the daemon alone, and no workload`,
+        );
       return join(filesOf(folder), manifest.entrypoint);
+    },
+
+    daemon: async (ref) => {
+      const { folder, manifest } = await guarded(reading, `could not read ${ref.version}`, () => find(ref));
+      const file = manifest.files.find(({ path }) => path === manifest.daemon);
+      if (file === undefined) return null;
+      return {
+        path: join(filesOf(folder), file.path),
+        sha256: file.sha256,
+        workload: manifest.entrypoint !== undefined,
+      };
     },
 
     files: (ref) =>

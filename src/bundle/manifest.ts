@@ -60,7 +60,10 @@ export const manifestSchema = z
     audience: z.union([z.tuple([z.literal('stable'), z.literal('edge')]), z.tuple([z.literal('airgap')])]),
     platform: platformSchema,
     created_at: z.iso.datetime(),
-    entrypoint: pathSchema,
+    /** The workload's program; absent where the release carries the daemon alone. */
+    entrypoint: pathSchema.optional(),
+    /** The daemon's program, which may be the same file; absent where the release carries the workload alone. */
+    daemon: pathSchema.optional(),
     files: z.array(fileSchema).min(1).max(4096),
     /** Delta only: the release that its files are made from. */
     base: z.strictObject({ version: versionSchema, release_digest: sha256 }).optional(),
@@ -95,17 +98,31 @@ export const manifestSchema = z
             : encoding === 'same' && stored !== 0 && 'expected stored_size 0 for encoding same';
       if (fault !== false) context.addIssue({ code: 'custom', path: ['files', index], message: fault });
     }
-    const entry = manifest.files.find(({ path }) => path === manifest.entrypoint);
-    if (entry?.mode !== 0o755)
+    if (manifest.entrypoint === undefined && manifest.daemon === undefined)
       context.addIssue({
         code: 'custom',
         path: ['entrypoint'],
-        message: 'expected one of the files, with mode 0755',
+        message: 'expected a workload (entrypoint), a daemon, or both',
       });
+    for (const role of ['entrypoint', 'daemon'] as const) {
+      const program = manifest[role];
+      if (program === undefined) continue;
+      if (manifest.files.find(({ path }) => path === program)?.mode !== 0o755)
+        context.addIssue({
+          code: 'custom',
+          path: [role],
+          message: 'expected one of the files, with mode 0755',
+        });
+    }
   });
 
 /** A verified manifest. */
 export type Manifest = z.infer<typeof manifestSchema>;
+
+/** The paths of the programs that a release carries: the workload's, the daemon's; once where they are the same file. */
+export function programsOf({ entrypoint, daemon }: Pick<Manifest, 'entrypoint' | 'daemon'>): string[] {
+  return [...new Set([entrypoint, daemon])].filter((path) => path !== undefined);
+}
 
 /** One file of a manifest. */
 export type ManifestFile = Manifest['files'][number];

@@ -21,7 +21,8 @@ function* manifestLines(manifest: Manifest, digest: string): Generator<string> {
   yield fact('audience', manifest.audience.join(', '));
   yield fact('platform', platformName(manifest.platform));
   yield fact('created', manifest.created_at);
-  yield fact('entrypoint', plain(manifest.entrypoint));
+  if (manifest.entrypoint !== undefined) yield fact('entrypoint', plain(manifest.entrypoint));
+  if (manifest.daemon !== undefined) yield fact('daemon', plain(manifest.daemon));
   if (manifest.base !== undefined)
     yield fact('base', `${plain(manifest.base.version)}, release ${manifest.base.release_digest}`);
   if (manifest.min_updater !== undefined) yield fact('min updater', plain(manifest.min_updater));

@@ -45,6 +45,10 @@ export interface Config {
     readonly windows: readonly Window[];
     /** Whether a person has to approve each release. */
     readonly approval: 'none' | 'required';
+    /** What holds an update back for the sake of the fleet. */
+    readonly gate: 'none' | 'fleetlock' | 'nats';
+    /** Feeds that hold the same files, asked in this order when the first is away. */
+    readonly mirrors: readonly string[];
     /** `CORESDK_UPDATE_DISABLED`: no update of any kind. */
     readonly disabled: boolean;
   };
@@ -79,6 +83,13 @@ export interface Config {
     readonly crashLoop: number;
     /** A run of this length ends the row. */
     readonly stableAfterMs: number;
+    /** Listening sockets that the daemon holds for whichever version runs: `tcp://host:port`, `unix:/path`; empty: the workload's own. */
+    readonly listen: readonly string[];
+    /** `overlap`: the new version is started and probed beside the old one. */
+    readonly swap: 'stop-start' | 'overlap';
+    /** Asked by POST before the old version is stopped; null: not. */
+    readonly drainUrl: string | null;
+    readonly drainTimeoutMs: number;
   };
   readonly probe: {
     /** `http:`, `https:`, `grpc:`, `grpcs:` (its path is the service's name) or `tcp:`. */
@@ -109,9 +120,27 @@ export interface Config {
   /** Programs that are run around a swap; null: none. */
   readonly hooks: {
     readonly preSwap: readonly string[] | null;
+    readonly drain: readonly string[] | null;
     readonly postCommit: readonly string[] | null;
     readonly postRollback: readonly string[] | null;
     readonly timeoutMs: number;
+  };
+  /** How this host takes part in a fleet; one host needs none of it. */
+  readonly fleet: {
+    readonly group: string;
+    /** The name of this host in the fleet; null: made from the machine id. */
+    readonly host: string | null;
+    readonly fleetlockUrl: string | null;
+    readonly nats: {
+      readonly urls: readonly string[];
+      readonly credentialsFile: string | null;
+      readonly caFile: string | null;
+      readonly certFile: string | null;
+      readonly keyFile: string | null;
+      readonly slots: number;
+    } | null;
+    /** JWKS of the keys whose orders are obeyed; null: no order is. */
+    readonly operatorKeysFile: string | null;
   };
   readonly control: {
     readonly socket: string;

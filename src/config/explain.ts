@@ -58,6 +58,23 @@ function proxyInFile({ http: { proxies } }: Config, from: string): string | null
   return proxies.https?.from === KEY_OF_PROXY ? withoutPassword(proxies.https.url) : 'none';
 }
 
+/** The keys of `fleet.nats` that are set; files are named, and never shown. */
+function natsInFile(nats: Config['fleet']['nats']): unknown {
+  if (nats === null) return null;
+  const { urls, credentialsFile, caFile, certFile, keyFile, slots } = nats;
+  const files = {
+    credentials_file: credentialsFile,
+    ca_file: caFile,
+    cert_file: certFile,
+    key_file: keyFile,
+  };
+  return {
+    url: urls.map((url) => url.replace(/\/\/[^@/]*@/, '//')),
+    ...Object.fromEntries(Object.entries(files).filter(([, path]) => path !== null)),
+    slots,
+  };
+}
+
 /** The value of each key, in the file's words. */
 const VALUES: Readonly<Record<Key, (config: Config, from: string) => unknown>> = {
   state_dir: ({ stateDir }) => stateDir,
@@ -74,6 +91,8 @@ const VALUES: Readonly<Record<Key, (config: Config, from: string) => unknown>> =
   'update.max_bytes_per_second': ({ update }) => update.maxBytesPerSecond,
   'update.windows': ({ update }) => (update.windows.length === 0 ? null : update.windows.map(windowInFile)),
   'update.approval': ({ update }) => update.approval,
+  'update.gate': ({ update }) => update.gate,
+  'update.mirrors': ({ update }) => (update.mirrors.length === 0 ? null : update.mirrors),
   'http.ca_file': ({ http }) => http.caFile,
   'http.cert_file': ({ http }) => http.certFile,
   'http.key_file': ({ http }) => http.keyFile,
@@ -87,6 +106,10 @@ const VALUES: Readonly<Record<Key, (config: Config, from: string) => unknown>> =
   'workload.backoff_max': ({ workload }) => seconds(workload.backoffMaxMs),
   'workload.crash_loop': ({ workload }) => workload.crashLoop,
   'workload.stable_after': ({ workload }) => seconds(workload.stableAfterMs),
+  'workload.listen': ({ workload }) => (workload.listen.length === 0 ? null : workload.listen),
+  'workload.swap': ({ workload }) => workload.swap,
+  'workload.drain_url': ({ workload }) => workload.drainUrl,
+  'workload.drain_timeout': ({ workload }) => seconds(workload.drainTimeoutMs),
   'probe.url': ({ probe }) => probe.url,
   'probe.socket': ({ probe }) => probe.socket,
   'probe.exec': ({ probe }) => probe.exec,
@@ -102,9 +125,15 @@ const VALUES: Readonly<Record<Key, (config: Config, from: string) => unknown>> =
   'probe.success_threshold': ({ probe }) => probe.successThreshold,
   'probe.watch': ({ probe }) => seconds(probe.watchMs),
   'hooks.pre_swap': ({ hooks }) => hooks.preSwap,
+  'hooks.drain': ({ hooks }) => hooks.drain,
   'hooks.post_commit': ({ hooks }) => hooks.postCommit,
   'hooks.post_rollback': ({ hooks }) => hooks.postRollback,
   'hooks.timeout': ({ hooks }) => seconds(hooks.timeoutMs),
+  'fleet.group': ({ fleet }) => fleet.group,
+  'fleet.host': ({ fleet }) => fleet.host,
+  'fleet.fleetlock_url': ({ fleet }) => fleet.fleetlockUrl,
+  'fleet.nats': ({ fleet }) => natsInFile(fleet.nats),
+  'fleet.operator_keys_file': ({ fleet }) => fleet.operatorKeysFile,
   'control.socket': ({ control }) => control.socket,
   'control.group': ({ control }) => control.group,
   'control.http': ({ control }) => control.http,

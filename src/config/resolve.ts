@@ -38,6 +38,27 @@ function windowOf({ start, length, days = [], time_zone: timeZone = 'UTC' }: Win
   };
 }
 
+function fleetOf(fleet: NonNullable<ConfigFile['fleet']>): Config['fleet'] {
+  const { nats } = fleet;
+  return {
+    group: fleet.group ?? 'default',
+    host: fleet.host ?? null,
+    fleetlockUrl: fleet.fleetlock_url ?? null,
+    nats:
+      nats === undefined
+        ? null
+        : {
+            urls: typeof nats.url === 'string' ? [nats.url] : nats.url,
+            credentialsFile: nats.credentials_file ?? null,
+            caFile: nats.ca_file ?? null,
+            certFile: nats.cert_file ?? null,
+            keyFile: nats.key_file ?? null,
+            slots: nats.slots ?? 1,
+          },
+    operatorKeysFile: fleet.operator_keys_file ?? null,
+  };
+}
+
 /**
  * A complete configuration.
  *
@@ -68,6 +89,8 @@ export function resolve(file: ConfigFile, ambient: Ambient): Config {
       maxBytesPerSecond: update.max_bytes_per_second ?? null,
       windows: (update.windows ?? []).map(windowOf),
       approval: update.approval ?? 'none',
+      gate: update.gate ?? 'none',
+      mirrors: update.mirrors ?? [],
       disabled: ambient.disabled,
     },
     http: {
@@ -86,6 +109,10 @@ export function resolve(file: ConfigFile, ambient: Ambient): Config {
       backoffMaxMs: ms(workload.backoff_max ?? 30),
       crashLoop: workload.crash_loop ?? 3,
       stableAfterMs: ms(workload.stable_after ?? 60),
+      listen: workload.listen ?? [],
+      swap: workload.swap ?? 'stop-start',
+      drainUrl: workload.drain_url ?? null,
+      drainTimeoutMs: ms(workload.drain_timeout ?? 10),
     },
     probe: {
       url: probe.url ?? 'http://127.0.0.1:7701/healthz',
@@ -106,10 +133,12 @@ export function resolve(file: ConfigFile, ambient: Ambient): Config {
     stateDir,
     hooks: {
       preSwap: hooks.pre_swap ?? null,
+      drain: hooks.drain ?? null,
       postCommit: hooks.post_commit ?? null,
       postRollback: hooks.post_rollback ?? null,
       timeoutMs: ms(hooks.timeout ?? 60),
     },
+    fleet: fleetOf(file.fleet ?? {}),
     control: {
       socket: control.socket ?? join(ambient.superviseOnlyFolder?.(stateDir) ?? stateDir, 'control.sock'),
       group: control.group ?? null,

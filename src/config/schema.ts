@@ -94,6 +94,8 @@ const updateShape = {
     .describe(`a whole number of bytes from 1024 to ${String(RATE_MAX)}`),
   windows: z.array(windowShape).min(1).max(50).describe('a list of 1 to 50 windows'),
   approval: oneOf(['none', 'required']),
+  gate: oneOf(['none', 'fleetlock', 'nats']),
+  mirrors: z.array(feedUrlSchema).min(1).max(16).describe('a list of 1 to 16 feed URLs'),
 };
 
 /** A proxy's address; user and password may stand in it, so it is never shown as it is. */
@@ -108,6 +110,14 @@ const proxySchema = z
   .describe('none, or the http: or https: URL of a proxy without path');
 
 const httpShape = { ca_file: path, cert_file: path, key_file: path, proxy: proxySchema };
+
+/** `tcp://host:port` with a literal address or `localhost`, or `unix:/path`. */
+function isListenSocket(value: string): boolean {
+  if (value.startsWith('unix:/'))
+    return Buffer.byteLength(value) - 5 <= SOCKET_PATH_MAX && !value.includes('\0');
+  const port = /^tcp:\/\/(?:\[[0-9a-fA-F:.]+\]|[0-9.]+|localhost):(\d{1,5})$/.exec(value)?.[1];
+  return port !== undefined && Number(port) >= 1 && Number(port) <= 65_535;
+}
 
 const workloadShape = {
   command: z
@@ -128,6 +138,16 @@ const workloadShape = {
   backoff_max: seconds(0.01, 24 * 3600),
   crash_loop: count(1000),
   stable_after: seconds(0, WEEK_S),
+  listen: z
+    .array(text.refine((value) => isListenSocket(value)))
+    .min(1)
+    .max(16)
+    .describe('a list of 1 to 16 sockets: tcp://HOST:PORT or unix:/PATH'),
+  swap: oneOf(['stop-start', 'overlap']),
+  drain_url: text
+    .refine((value) => isPlainUrl(value, ['http:', 'https:'], true))
+    .describe('an http: or https: URL without user, password and fragment'),
+  drain_timeout: seconds(0.1, 24 * 3600),
 };
 
 /** Protocols of a probe's address. */
@@ -189,9 +209,39 @@ const hook = z
 
 const hooksShape = {
   pre_swap: hook,
+  drain: hook,
   post_commit: hook,
   post_rollback: hook,
   timeout: seconds(0.1, 3600),
+};
+
+/** A name in the fleet: a word in a subject, a key and a URL. */
+const word = z
+  .string()
+  .max(64)
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/)
+  .describe('1 to 64 letters, digits, _ or -');
+
+const fleetShape = {
+  group: word,
+  host: word,
+  fleetlock_url: text
+    .refine((value) => isPlainUrl(value, ['http:', 'https:'], false))
+    .describe('an http: or https: URL without user, password, query and fragment'),
+  nats: z
+    .strictObject({
+      url: z.union([text, z.array(text).min(1).max(16)]),
+      credentials_file: path.optional(),
+      ca_file: path.optional(),
+      cert_file: path.optional(),
+      key_file: path.optional(),
+      /** Hosts of a group that may be between `waiting` and the end of their attempt at once, where the gate is `nats`. */
+      slots: z.int().min(1).max(100_000).optional(),
+    })
+    .describe(
+      'a map with url (nats:, tls:, ws: or wss:), and at choice credentials_file, ca_file, cert_file, key_file, slots',
+    ),
+  operator_keys_file: path,
 };
 
 const logShape = { level: oneOf(LOG_LEVELS) };
@@ -203,6 +253,7 @@ export const SECTIONS = {
   workload: workloadShape,
   probe: probeShape,
   hooks: hooksShape,
+  fleet: fleetShape,
   control: controlShape,
   log: logShape,
 } as const;
@@ -220,6 +271,7 @@ export const fileSchema = z.strictObject({
   workload: section(workloadShape),
   probe: section(probeShape),
   hooks: section(hooksShape),
+  fleet: section(fleetShape),
   control: section(controlShape),
   log: section(logShape),
   state_dir: ROOT_KEYS.state_dir.optional(),

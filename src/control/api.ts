@@ -37,7 +37,7 @@ export type ProgressView =
 
 /** What an update waits for in `waiting`. */
 export interface WaitingView {
-  readonly for: 'window' | 'approval';
+  readonly for: 'window' | 'approval' | 'lease';
   readonly reason: string;
   /** When the window opens; null when a person has to approve it. */
   readonly until: string | null;

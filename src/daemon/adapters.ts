@@ -10,8 +10,11 @@ import { openHeadStore } from '../adapters/head-store.ts';
 import { createHooks } from '../adapters/hooks.ts';
 import { createHttpClient } from '../adapters/http-client.ts';
 import { createIds } from '../adapters/ids.ts';
+import { fixedDaemon } from '../adapters/fixed-daemon.ts';
 import { openJournal } from '../adapters/journal.ts';
 import { readMachineId } from '../adapters/machine-id.ts';
+import { noDrain } from '../adapters/no-drain.ts';
+import { noNudges, noOrders } from '../adapters/no-fleet.ts';
 import { openPauses } from '../adapters/pauses.ts';
 import { createProbe } from '../adapters/probe.ts';
 import { createProcesses } from '../adapters/processes.ts';
@@ -185,6 +188,11 @@ async function openPorts(
     approvals,
     pauses: own.pauses ?? openPauses(disk, paths.paused),
     hooks: own.hooks ?? createHooks(config.hooks),
+    probeBeside: own.probeBeside ?? probe,
+    drain: own.drain ?? noDrain,
+    succession: own.succession ?? fixedDaemon(embedded.version),
+    orders: own.orders ?? noOrders,
+    nudges: own.nudges ?? noNudges,
     reporter,
     host: own.host ?? {
       ...describeHost(embedded),

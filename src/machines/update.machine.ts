@@ -2,8 +2,9 @@
  * The update lifecycle as a statechart. Pure: no I/O, no time, no logger; every effect is a service that a state invokes.
  *
  * Invariants that this file keeps:
- * - Nothing touches the running workload before `swapping`: every failure before it leads to `idle`.
- * - From `swapping` on, the only ways out are `committed` and `rollingBack`.
+ * - Nothing touches the running workload before `swapping`, `overlapping` or `handingOver`: every failure before it leads to `idle`.
+ * - From `swapping` or `overlapping` on, the only ways out are `committed` and `rollingBack`.
+ * - `handingOver` never touches the workload: only the daemon is replaced, or stays.
  * - `rollingBack` ends in `rolledBack` or, loudly, in `failed`.
  * - An operator's pause ends what has not touched the workload, and never what has.
  * - An attempt ends on the way into `idle`, as `context.ended`; `schedule` is given it, and so the journal.
@@ -12,7 +13,7 @@ import { assign } from 'xstate';
 import type { ErrorRecord, UpdateError } from '../errors.ts';
 import type { StateName } from '../types.ts';
 import { rejects } from './update.errors.ts';
-import { need, NO_ATTEMPT, owing, updateSetup } from './update.setup.ts';
+import { failedDaemon, need, NO_ATTEMPT, owing, updateSetup } from './update.setup.ts';
 
 /** Services reject only with `UpdateError`: the one door of the services sees to it. */
 const thrown = ({ event }: { event: { error: unknown } }): UpdateError => event.error as UpdateError;
@@ -93,6 +94,11 @@ export const updateMachine = updateSetup.createMachine({
           {
             guard: { type: 'stillHealthy', params: ({ event }) => ({ recovered: event.output }) },
             target: 'probing',
+            actions: { type: 'takeUp', params: ({ event }) => ({ recovered: event.output }) },
+          },
+          {
+            guard: { type: 'handsOver', params: ({ event }) => ({ recovered: event.output }) },
+            target: 'handingOver',
             actions: { type: 'takeUp', params: ({ event }) => ({ recovered: event.output }) },
           },
           {
@@ -267,8 +273,18 @@ export const updateMachine = updateSetup.createMachine({
         }),
         onDone: [
           {
-            guard: { type: 'mayGo', params: ({ event }) => ({ passed: event.output }) },
+            guard: { type: 'maySwap', params: ({ event }) => ({ passed: event.output }) },
             target: 'swapping',
+            actions: { type: 'planSwap', params: ({ event }) => ({ passed: event.output }) },
+          },
+          {
+            guard: { type: 'mayOverlap', params: ({ event }) => ({ passed: event.output }) },
+            target: 'overlapping',
+            actions: { type: 'planSwap', params: ({ event }) => ({ passed: event.output }) },
+          },
+          {
+            guard: { type: 'mayHandOver', params: ({ event }) => ({ passed: event.output }) },
+            target: 'handingOver',
             actions: { type: 'planSwap', params: ({ event }) => ({ passed: event.output }) },
           },
           {
@@ -292,6 +308,36 @@ export const updateMachine = updateSetup.createMachine({
           plan: need(context.plan, 'plan'),
         }),
         onDone: { target: 'probing', actions: assign(({ event }) => ({ pid: event.output.pid })) },
+        onError: goBack,
+      },
+    },
+    overlapping: {
+      description:
+        'Starts the new version beside the old one, on the same sockets, and probes it at an address of its own.',
+      meta: rejects('overlap'),
+      invoke: {
+        id: 'overlap',
+        src: 'overlap',
+        input: ({ context }) => ({
+          attempt: need(context.attempt, 'attempt'),
+          plan: need(context.plan, 'plan'),
+        }),
+        onDone: { target: 'draining', actions: assign(({ event }) => ({ pid: event.output.pid })) },
+        onError: goBack,
+      },
+    },
+    draining: {
+      description: 'The new version is healthy: points `current` at it, drains the old one and stops it.',
+      meta: rejects('drain'),
+      invoke: {
+        id: 'drain',
+        src: 'drain',
+        input: ({ context }) => ({
+          attempt: need(context.attempt, 'attempt'),
+          plan: need(context.plan, 'plan'),
+          pid: need(context.pid, 'pid'),
+        }),
+        onDone: 'probing',
         onError: goBack,
       },
     },
@@ -321,14 +367,45 @@ export const updateMachine = updateSetup.createMachine({
           plan: need(context.plan, 'plan'),
           evidence: need(context.evidence, 'evidence'),
         }),
-        onDone: {
-          target: 'idle',
-          actions: [assign(({ event }) => ({ watch: event.output })), 'endCommitted'],
-        },
+        onDone: [
+          {
+            guard: 'hasSuccessor',
+            target: 'handingOver',
+            actions: assign(({ event }) => ({ watch: event.output, afterCommit: true })),
+          },
+          {
+            target: 'idle',
+            actions: [assign(({ event }) => ({ watch: event.output })), 'endCommitted'],
+          },
+        ],
         // It runs and is healthy all the same: it is watched, and what was watched before runs no more.
         onError: {
           target: 'idle',
           actions: ['watchUnrecorded', giveUp('committed').actions],
+        },
+      },
+    },
+    handingOver: {
+      description:
+        'The daemon gives way to the one in the release: validates it and becomes it. The new one acknowledges here.',
+      meta: rejects('handOver'),
+      invoke: {
+        id: 'handOver',
+        src: 'handOver',
+        input: ({ context }) => ({
+          attempt: need(context.attempt, 'attempt'),
+          plan: need(context.plan, 'plan'),
+          successor: need(context.successor, 'successor'),
+          afterCommit: context.afterCommit,
+        }),
+        onDone: {
+          target: 'idle',
+          actions: { type: 'endHandedOver', params: ({ event }) => event.output },
+        },
+        // The workload is not touched: there is only the daemon to go back from, and the old one runs.
+        onError: {
+          target: 'rolledBack',
+          actions: { type: 'condemnDaemon', params: (args) => ({ error: thrown(args) }) },
         },
       },
     },
@@ -362,6 +439,7 @@ export const updateMachine = updateSetup.createMachine({
           plan: need(context.plan, 'plan'),
           verdict: need(context.verdict, 'verdict'),
           ...owing(context),
+          ...failedDaemon(context),
         }),
         onDone: { target: 'idle', actions: 'endRolledBack' },
         onError: {

@@ -6,8 +6,18 @@
 import { assign, setup } from 'xstate';
 import type { ErrorCode } from '../error-codes.ts';
 import type { ErrorRecord, UpdateError } from '../errors.ts';
-import type { Checked, Owed, Passed, Recovered, StepName, Steps, Verdict, Watched } from '../steps.ts';
-import type { Attempt, Ended, OutcomeKind, Plan, StateName, Verified } from '../types.ts';
+import type {
+  Checked,
+  HandedOver,
+  Owed,
+  Passed,
+  Recovered,
+  StepName,
+  Steps,
+  Verdict,
+  Watched,
+} from '../steps.ts';
+import type { Attempt, Ended, OutcomeKind, Plan, StateName, Successor, Verified } from '../types.ts';
 import { undeclared } from './undeclared.ts';
 import type { UpdateContext, UpdateEvent } from './update.types.ts';
 
@@ -21,6 +31,9 @@ export const NO_ATTEMPT = {
   plan: null,
   pid: null,
   evidence: null,
+  successor: null,
+  afterCommit: false,
+  daemonFailed: false,
   verdict: null,
 } as const;
 
@@ -73,6 +86,14 @@ const isWish = (paused: ErrorRecord | null): boolean => paused?.code === 'UPDATE
 export const owing = ({ owed }: UpdateContext): { readonly owed?: readonly Owed[] } =>
   owed.length === 0 ? {} : { owed };
 
+/** The daemon that failed, where it was the daemon and not the workload. */
+export const failedDaemon = ({
+  successor,
+  afterCommit,
+  daemonFailed,
+}: UpdateContext): { readonly successor?: Successor; readonly afterCommit?: boolean } =>
+  daemonFailed && successor !== null ? { successor, afterCommit } : {};
+
 /** What is owed once another attempt begins: its own verdict, where that could not be written, behind the earlier ones. */
 const owedBy = ({ attempt, plan, verdict, owed }: UpdateContext): readonly Owed[] =>
   attempt === null || plan === null || verdict === null ? owed : [...owed, { attempt, plan, verdict }];
@@ -93,8 +114,11 @@ export const updateSetup = setup({
     stage: step('stage'),
     gate: step('gate'),
     swap: step('swap'),
+    overlap: step('overlap'),
+    drain: step('drain'),
     probe: step('probe'),
     commit: step('commit'),
+    handOver: step('handOver'),
     rollback: step('rollback'),
     quarantine: step('quarantine'),
   },
@@ -115,7 +139,12 @@ export const updateSetup = setup({
     /** The last release that was rolled back is not in quarantine, because it could not be written. */
     owesQuarantine: ({ context }) => context.verdict !== null,
     mayStart: ({ context }) => context.verdict === null,
-    mayGo: (_, { passed }: { passed: Passed }) => passed.go,
+    maySwap: (_, { passed }: { passed: Passed }) => passed.go && passed.way === 'swap',
+    mayOverlap: (_, { passed }: { passed: Passed }) => passed.go && passed.way === 'overlap',
+    mayHandOver: (_, { passed }: { passed: Passed }) => passed.go && passed.way === 'handOver',
+    /** The release that was committed carries a daemon that is to take this one's place. */
+    hasSuccessor: ({ context }) => context.successor !== null,
+    handsOver: (_, { recovered }: { recovered: Recovered }) => recovered.next === 'handingOver',
   },
   actions: {
     begin: assign((_, { attempt }: { attempt: Attempt }) => ({ ...NO_ATTEMPT, attempt })),
@@ -160,6 +189,16 @@ export const updateSetup = setup({
             attempt: recovered.attempt,
             plan: recovered.plan,
             pid: recovered.pid,
+            paused,
+            held,
+          };
+        case 'handingOver':
+          return {
+            watch,
+            attempt: recovered.attempt,
+            plan: recovered.plan,
+            successor: recovered.successor,
+            afterCommit: recovered.afterCommit,
             paused,
             held,
           };
@@ -208,13 +247,19 @@ export const updateSetup = setup({
       ...NO_ATTEMPT,
       ended: passed.go ? null : end(context, 'waiting', 'deferred', passed.error.message, passed.error),
     })),
-    planSwap: assign((_, { passed }: { passed: Passed }) => (passed.go ? { plan: passed.plan } : {})),
+    planSwap: assign((_, { passed }: { passed: Passed }) =>
+      passed.go ? { plan: passed.plan, successor: passed.successor } : {},
+    ),
     endByError: assign(({ context }, { stage, error }: { stage: StateName; error: UpdateError }) => ({
       ...NO_ATTEMPT,
       ended: end(context, stage, outcomeOf(error), error.message, error.toRecord()),
     })),
     condemn: assign((_, { error }: { error: UpdateError }) => ({
       verdict: { error: error.toRecord(), evidence: error.evidence, interruptions: 0 },
+    })),
+    condemnDaemon: assign((_, { error }: { error: UpdateError }) => ({
+      verdict: { error: error.toRecord(), evidence: error.evidence, interruptions: 0 },
+      daemonFailed: true,
     })),
     watchUnrecorded: assign(({ context }) => {
       const { from, to } = need(context.plan, 'plan');
@@ -224,6 +269,10 @@ export const updateSetup = setup({
       ...NO_ATTEMPT,
       ended: end(context, 'committed', 'committed', need(context.evidence, 'evidence').last, null),
     })),
+    endHandedOver: assign(({ context }, { note }: HandedOver) => ({
+      ...NO_ATTEMPT,
+      ended: end(context, 'handingOver', 'committed', note, null),
+    })),
     endRolledBack: assign(({ context }) => {
       const { error } = need(context.verdict, 'verdict');
       return {
@@ -231,7 +280,10 @@ export const updateSetup = setup({
         owed: [],
         // A quarantine that was owed is written now.
         paused: context.paused?.code === 'QUARANTINE_FAILED' ? heldBy(context) : context.paused,
-        ended: end(context, 'rolledBack', 'rolledBack', error.message, error),
+        // A daemon that failed takes nothing back of the workload's commit.
+        ended: context.afterCommit
+          ? end(context, 'handingOver', 'committed', `the daemon stayed as it was: ${error.message}`, error)
+          : end(context, 'rolledBack', 'rolledBack', error.message, error),
       };
     }),
     /** The same, but the attempt is kept: `RESUME` tries the quarantine again, and so does the next start. */

@@ -8,6 +8,7 @@ import type {
   Plan,
   ProbeEvidence,
   Release,
+  Successor,
   Verified,
   Watch,
 } from '../types.ts';
@@ -24,6 +25,12 @@ export interface UpdateContext {
   /** The process that is being probed. */
   readonly pid: number | null;
   readonly evidence: ProbeEvidence | null;
+  /** The daemon that is to take this one's place, once the workload is committed; null for none. */
+  readonly successor: Successor | null;
+  /** Whether this attempt's workload is committed, and only the daemon still at stake. */
+  readonly afterCommit: boolean;
+  /** Whether it is the successor that failed, and not the workload. */
+  readonly daemonFailed: boolean;
   /** Why this attempt goes back. */
   readonly verdict: Verdict | null;
   /** Releases of earlier attempts that are to be quarantined with this one's. */

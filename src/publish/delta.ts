@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Manifest } from '../bundle/manifest.ts';
+import { programsOf, type Manifest } from '../bundle/manifest.ts';
 import type { TrustSet } from '../bundle/trust.ts';
 import { UpdateError } from '../errors.ts';
 import { requireAlgorithm, writeBundleFile, type CreatedBundle } from './bundle-file.ts';
@@ -60,7 +60,8 @@ async function write(
   base: UnpackedBundle,
   target: UnpackedBundle,
 ): Promise<CreatedBundle> {
-  const { files, entrypoint } = target.manifest;
+  const { files } = target.manifest;
+  const [entrypoint = ''] = programsOf(target.manifest);
   const sizes = new Map(files.map(({ path, stored_size: size }) => [path, size]));
   const work = await mkdtemp(join(tmpdir(), 'coresdk-delta-'));
   try {

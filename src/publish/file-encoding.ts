@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { Manifest, ManifestFile } from '../bundle/manifest.ts';
+import { programsOf, type Manifest, type ManifestFile } from '../bundle/manifest.ts';
 import { UpdateError } from '../errors.ts';
 import { compressTo } from './compress.ts';
 import { makePatch } from './patch/make-patch.ts';
@@ -119,7 +119,7 @@ async function smallest(
 function mostLike(path: string, isEntrypoint: boolean, base: Manifest): ManifestFile | undefined {
   const same = base.files.find((it) => it.path === path);
   if (same !== undefined) return same;
-  if (isEntrypoint) return base.files.find((it) => it.path === base.entrypoint);
+  if (isEntrypoint) return base.files.find((it) => it.path === programsOf(base)[0]);
   return base.files.find((it) => basename(it.path) === basename(path));
 }
 

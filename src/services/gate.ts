@@ -25,7 +25,7 @@ type Needs = Pick<
   | 'quarantine'
   | 'journal'
 >;
-type Policy = Pick<Settings, 'minAgeMs' | 'allowSecurityOverride' | 'checkIntervalMs' | 'jitter'>;
+type Policy = Pick<Settings, 'minAgeMs' | 'allowSecurityOverride' | 'checkIntervalMs' | 'jitter' | 'swap'>;
 
 /** The channel's head as it is now; null when the feed is away. */
 async function headNow(ports: Needs, channel: FeedChannel, signal: AbortSignal): Promise<Head | null> {
@@ -182,7 +182,12 @@ export const gate =
       }
       await ports.store.check(plan.to, signal);
       await ports.hooks.run('pre_swap', { attempt, plan, outcome: null, error: null }, signal);
-      return { go: true, plan };
+      return {
+        go: true,
+        plan,
+        way: settings.swap === 'overlap' && ports.workload.beside !== undefined ? 'overlap' : 'swap',
+        successor: null,
+      };
     } catch (error) {
       await ports.gate.release(attempt);
       throw error;

@@ -13,7 +13,10 @@ import type { Attempt, StateName } from '../types.ts';
 import { check } from './check.ts';
 import { commit } from './commit.ts';
 import { download } from './download.ts';
+import { drain } from './drain.ts';
 import { gate } from './gate.ts';
+import { handOver } from './hand-over.ts';
+import { overlap } from './overlap.ts';
 import type { AttemptFacts, Ports } from './ports.ts';
 import { probe } from './probe.ts';
 import { quarantine } from './quarantine.ts';
@@ -66,8 +69,11 @@ const DOORS: Readonly<Record<StepName, { readonly state: StateName; readonly int
   stage: { state: 'staging', intent: 'required' },
   gate: { state: 'waiting', intent: 'required' },
   swap: { state: 'swapping', intent: 'required' },
+  overlap: { state: 'overlapping', intent: 'required' },
+  drain: { state: 'draining', intent: 'required' },
   probe: { state: 'probing', intent: 'required' },
   commit: { state: 'committed', intent: 'attempted' },
+  handOver: { state: 'handingOver', intent: 'required' },
   rollback: { state: 'rollingBack', intent: 'attempted' },
   quarantine: { state: 'rolledBack', intent: 'attempted' },
 };
@@ -75,10 +81,14 @@ const DOORS: Readonly<Record<StepName, { readonly state: StateName; readonly int
 /** What the journal keeps of a step's input. */
 function factsOf(
   input: Partial<
-    Steps['rollback']['input'] & Steps['gate']['input'] & Steps['stage']['input'] & Steps['download']['input']
+    Steps['handOver']['input'] &
+      Steps['rollback']['input'] &
+      Steps['gate']['input'] &
+      Steps['stage']['input'] &
+      Steps['download']['input']
   >,
 ): AttemptFacts {
-  const { plan, verdict, owed = [] } = input;
+  const { plan, verdict, owed = [], successor, afterCommit } = input;
   const release = input.verified?.release ?? input.release ?? input.offer?.release ?? null;
   const note = input.verified?.note ?? input.offer?.note;
   const target = plan?.to.origin === 'store' ? plan.to : release;
@@ -86,6 +96,7 @@ function factsOf(
     ...(plan === undefined ? {} : { plan }),
     ...(target === null ? {} : { digest: target.digest, version: target.version }),
     ...(verdict === undefined ? {} : { error: verdict.error, interruptions: verdict.interruptions }),
+    ...(successor === undefined ? {} : { successor, afterCommit: afterCommit === true }),
     ...(note === undefined ? {} : { note }),
     ...(owed.length === 0
       ? {}
@@ -174,8 +185,11 @@ export function services(ports: Ports, settings: Settings, observe: StepObserver
     stage: door('stage', stage(ports)),
     gate: door('gate', gate(ports, settings)),
     swap: door('swap', swap(ports, settings)),
+    overlap: door('overlap', overlap(ports, settings)),
+    drain: door('drain', drain(ports)),
     probe: door('probe', probe(ports, settings)),
     commit: door('commit', commit(ports, settings)),
+    handOver: door('handOver', handOver(ports)),
     rollback: door('rollback', rollback(ports, settings)),
     quarantine: door('quarantine', quarantine(ports)),
   };

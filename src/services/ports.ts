@@ -9,11 +9,13 @@ import type { Platform } from '../types.ts';
 import type { Downloads } from './ports/downloads.ts';
 import type { Feed, HeadStore } from './ports/feed.ts';
 import type { Approvals, Gate, Hooks, Pauses } from './ports/gate.ts';
+import type { Nudges, Orders } from './ports/fleet.ts';
 import type { Journal } from './ports/journal.ts';
 import type { Reporter } from './ports/progress.ts';
+import type { Succession } from './ports/succession.ts';
 import type { Clock, Ids } from './ports/time.ts';
 import type { Quarantine, VersionStore } from './ports/versions.ts';
-import type { HealthProbe, Workload } from './ports/workload.ts';
+import type { Drain, HealthProbe, Workload } from './ports/workload.ts';
 
 export type * from './ports/time.ts';
 export type * from './ports/feed.ts';
@@ -23,6 +25,8 @@ export type * from './ports/journal.ts';
 export type * from './ports/workload.ts';
 export type * from './ports/progress.ts';
 export type * from './ports/gate.ts';
+export type * from './ports/fleet.ts';
+export type * from './ports/succession.ts';
 
 /** Facts of this host and program that do not change while it runs. */
 export interface Host {
@@ -49,10 +53,17 @@ export interface Ports {
   readonly journal: Journal;
   readonly workload: Workload;
   readonly probe: HealthProbe;
+  /** Asks the version that runs beside the old one, at its own check address. */
+  readonly probeBeside: HealthProbe;
+  readonly drain: Drain;
   readonly gate: Gate;
   readonly approvals: Approvals;
   readonly pauses: Pauses;
   readonly hooks: Hooks;
+  /** The daemon's own update. */
+  readonly succession: Succession;
+  readonly orders: Orders;
+  readonly nudges: Nudges;
   readonly reporter: Reporter;
   readonly host: Host;
 }

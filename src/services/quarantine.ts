@@ -2,6 +2,7 @@ import { ERROR_CODES } from '../error-codes.ts';
 import { UpdateError } from '../errors.ts';
 import type { Owed, Steps, Verdict } from '../steps.ts';
 import { runAfterwards } from './after-hook.ts';
+import type { Successor } from '../types.ts';
 import type { Ports } from './ports.ts';
 
 /** An attempt that was interrupted is tried once more; after this many interruptions the release is held to be the cause. */
@@ -25,7 +26,7 @@ export function deservesQuarantine({ error, interruptions }: Verdict): boolean {
 export const quarantine =
   (ports: Pick<Ports, 'quarantine' | 'gate' | 'clock' | 'hooks' | 'reporter'>) =>
   async (
-    { attempt, plan, verdict, owed = [] }: Steps['quarantine']['input'],
+    { attempt, plan, verdict, owed = [], successor, afterCommit }: Steps['quarantine']['input'],
     signal: AbortSignal,
   ): Promise<{ quarantined: boolean }> => {
     const record = async (failed: Owed): Promise<boolean> => {
@@ -41,9 +42,27 @@ export const quarantine =
       });
       return true;
     };
+    const recordDaemon = async ({ ref, sha256 }: Successor): Promise<boolean> => {
+      if (!deservesQuarantine(verdict)) return false;
+      await ports.quarantine.add({
+        digest: sha256,
+        version: ref.version,
+        role: 'daemon',
+        at: ports.clock.now(),
+        attempt: attempt.id,
+        reason: verdict.error,
+        evidence: verdict.evidence,
+      });
+      return true;
+    };
     try {
       try {
         for (const earlier of owed) await record(earlier);
+        if (successor !== undefined) {
+          const quarantined = await recordDaemon(successor);
+          // The workload of the same release is committed: only its daemon failed.
+          if (afterCommit === true) return { quarantined };
+        }
         return { quarantined: await record({ attempt, plan, verdict }) };
       } finally {
         await ports.gate.release(attempt);

@@ -24,6 +24,8 @@ export interface Settings {
   readonly flapThreshold: number;
   /** How long a committed version is watched for a crash loop. */
   readonly watchMs: number;
+  /** How a new version takes the old one's place; `overlap` starts it beside. */
+  readonly swap: 'stop-start' | 'overlap';
   /** How long the probe's address may still answer after the old version was stopped. */
   readonly addressFreeMs: number;
 }

@@ -11,8 +11,12 @@ export const SERVICE_WORDS: Readonly<Record<string, string>> = {
   stage: 'Makes a complete version directory, durably, and tries whether its program can execute.',
   gate: 'Waits for the window, the approval, the hook and the fleet; then looks at everything once more.',
   swap: 'Stops the old version, sees that nobody answers any more, points `current` at the new one, starts it.',
+  overlap:
+    'Starts the new version beside the old one and probes it at its own address; no client meets it if it fails.',
+  drain: 'Points `current` at the new version, lets the old one serve whom it has, and stops it.',
   probe: 'Asks the new version how it is until it is healthy, and for as long as it soaks.',
   commit: 'Records the new version as good, prunes old ones, and frees the gate.',
+  handOver: 'The daemon becomes the one in the release, or says why it did not; the workload runs on.',
   rollback: 'Ends the new version, points back, starts the version before, and probes it.',
   quarantine: 'Records a release that failed by its own doing, with the evidence.',
   launch:
@@ -37,7 +41,12 @@ export const GUARD_WORDS: Readonly<Record<string, string>> = {
   runsAlready: 'The bundle holds the very release that runs.',
   owesQuarantine: 'The last failed release could not be written into quarantine.',
   mayStart: 'No quarantine is owed.',
-  mayGo: 'The gate is open, and the last look found nothing against it.',
+  maySwap:
+    'The gate is open, the last look found nothing against it, and the workload is stopped and started.',
+  mayOverlap: 'The gate is open, and the new version is started beside the old one.',
+  mayHandOver: 'The gate is open, and the release carries the daemon alone.',
+  hasSuccessor: 'The release carries a daemon that is to take this one’s place.',
+  handsOver: 'The daemon changed while an attempt was handing over.',
   stopWanted: 'A stop was asked for meanwhile.',
   leftBehind: 'A process group that would not end may still be there.',
 };

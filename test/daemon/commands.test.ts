@@ -307,7 +307,7 @@ describe('attempt', () => {
     await script.say('download', DOWNLOADED);
     await script.say('verify', VERIFIED);
     await script.say('stage', VERIFIED.release);
-    await script.say('gate', { go: true, plan: PLAN });
+    await script.say('gate', { go: true, plan: PLAN, way: 'swap', successor: null });
     expect(await api.attempt(id)).toMatchObject({ state: 'swapping', from: '1.0.0', to: '1.1.0' });
   });
 

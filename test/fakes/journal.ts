@@ -39,6 +39,8 @@ export function memoryJournal(clock: Pick<Clock, 'now'>): Journal {
     );
 
   return {
+    outbox: () => Promise.resolve([]),
+    delivered: () => Promise.resolve(),
     enter: (attempt, state, facts) =>
       write(() => {
         const at = clock.now();

@@ -68,7 +68,18 @@ export function memoryVersionStore(
     list: () => Promise.resolve(list()),
     entry: async (ref) => {
       if (ref.origin === 'baseline') return program.entry;
-      return Promise.resolve(`/memory/${ref.version}/${find(ref).manifest.entrypoint}`);
+      return Promise.resolve(`/memory/${ref.version}/${find(ref).manifest.entrypoint ?? ''}`);
+    },
+    daemon: async (ref) => {
+      const { manifest } = await Promise.resolve(find(ref));
+      const file = manifest.files.find(({ path }) => path === manifest.daemon);
+      return file === undefined
+        ? null
+        : {
+            path: `/memory/${ref.version}/${file.path}`,
+            sha256: file.sha256,
+            workload: manifest.entrypoint !== undefined,
+          };
     },
     files: async (ref) => {
       const { files } = await Promise.resolve(find(ref));

@@ -20,6 +20,10 @@ export interface NamedPorts {
   Approvals: Ports['approvals'];
   Pauses: Ports['pauses'];
   Hooks: Ports['hooks'];
+  Drain: Ports['drain'];
+  Succession: Ports['succession'];
+  Orders: Ports['orders'];
+  Nudges: Ports['nudges'];
 }
 
 /** The name of a port's interface. */
@@ -40,6 +44,10 @@ export const PORT_KEYS = {
   Approvals: 'approvals',
   Pauses: 'pauses',
   Hooks: 'hooks',
+  Drain: 'drain',
+  Succession: 'succession',
+  Orders: 'orders',
+  Nudges: 'nudges',
 } as const satisfies Record<PortName, keyof Ports>;
 
 type AsyncMethod<Port> = {
@@ -105,6 +113,18 @@ export const METHODS: Readonly<Record<PortMethod, true>> = {
   'Journal.refuse': true,
   'Journal.refusal': true,
   'Journal.seen': true,
+  'Journal.outbox': true,
+  'Journal.delivered': true,
+  'VersionStore.daemon': true,
+  'Drain.run': true,
+  'Succession.running': true,
+  'Succession.state': true,
+  'Succession.selfTest': true,
+  'Succession.become': true,
+  'Succession.acknowledge': true,
+  'Succession.settle': true,
+  'Orders.halted': true,
+  'Nudges.next': true,
   'Workload.start': true,
   'Workload.stop': true,
   'Workload.exit': true,

@@ -8,7 +8,10 @@ import type { StateName } from '../../src/types.ts';
 import { error, FOUND } from './update.harness.ts';
 import { attempt, DOWNLOADED, EVIDENCE, OFFER, PLAN, RELEASE, VERDICT, VERIFIED, WATCH } from './values.ts';
 
-type Needed = Exclude<keyof UpdateContext, 'owed' | 'ended' | 'watch' | 'paused' | 'held'>;
+type Needed = Exclude<
+  keyof UpdateContext,
+  'afterCommit' | 'daemonFailed' | 'owed' | 'ended' | 'watch' | 'paused' | 'held'
+>;
 
 const EVERYTHING: UpdateContext = {
   attempt: attempt(),
@@ -19,6 +22,9 @@ const EVERYTHING: UpdateContext = {
   plan: PLAN,
   pid: 7,
   evidence: EVIDENCE,
+  successor: { ref: { origin: 'store', ...RELEASE }, sha256: 'd'.repeat(64) },
+  afterCommit: false,
+  daemonFailed: false,
   verdict: VERDICT,
   owed: [],
   ended: null,
@@ -37,6 +43,7 @@ const WORDS: Readonly<Record<Needed, string>> = {
   plan: 'plan',
   pid: 'pid',
   evidence: 'evidence',
+  successor: 'successor',
   verdict: 'verdict',
 };
 const without = (what: Needed): string => `the update machine has no ${WORDS[what]} in a state that needs it`;
@@ -55,6 +62,9 @@ const NEEDS: readonly (readonly [StateName, readonly Needed[]])[] = [
   ['staging', ['attempt', 'downloaded', 'verified']],
   ['waiting', ['attempt', 'offer', 'release']],
   ['swapping', ['attempt', 'plan']],
+  ['overlapping', ['attempt', 'plan']],
+  ['draining', ['attempt', 'plan', 'pid']],
+  ['handingOver', ['attempt', 'plan', 'successor']],
   ['probing', ['attempt', 'plan', 'pid']],
   ['committed', ['attempt', 'plan', 'evidence']],
   ['rollingBack', ['attempt', 'plan', 'verdict']],

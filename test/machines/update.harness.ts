@@ -103,7 +103,7 @@ export function harness(): Harness {
       ['verifying', () => say('download', DOWNLOADED)],
       ['staging', () => say('verify', VERIFIED)],
       ['waiting', () => say('stage', RELEASE)],
-      ['swapping', () => say('gate', { go: true, plan: PLAN })],
+      ['swapping', () => say('gate', { go: true, plan: PLAN, way: 'swap', successor: null })],
       ['probing', () => say('swap', { pid: 7 })],
       ['committed', () => say('probe', EVIDENCE)],
     ];

@@ -442,7 +442,7 @@ const CASES: readonly Case[] = [
     transition: 'waiting gate.done 0',
     title: 'an open gate lets the swap begin',
     given: at('waiting'),
-    when: (h) => h.say('gate', { go: true, plan: PLAN }),
+    when: (h) => h.say('gate', { go: true, plan: PLAN, way: 'swap', successor: null }),
     then: 'swapping',
     context: { plan: PLAN },
     asks: ['swap', { attempt: attempt(), plan: PLAN }],

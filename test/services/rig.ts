@@ -1,4 +1,7 @@
 /** All ports as fakes, and what tests of services do with them. */
+import { fixedDaemon } from '../../src/adapters/fixed-daemon.ts';
+import { noDrain } from '../../src/adapters/no-drain.ts';
+import { noNudges, noOrders } from '../../src/adapters/no-fleet.ts';
 import { releaseDigest } from '../../src/bundle/manifest.ts';
 import type {
   CommittedMark,
@@ -72,6 +75,7 @@ export const SETTINGS: Settings = {
   failureThreshold: 3,
   flapThreshold: 3,
   watchMs: 600_000,
+  swap: 'stop-start',
   addressFreeMs: 3_000,
 };
 
@@ -127,6 +131,11 @@ export function createRig(
         return answered;
       },
     },
+    probeBeside: createScriptedProbe('refused'),
+    drain: noDrain,
+    succession: fixedDaemon('1.0.0'),
+    orders: noOrders,
+    nudges: noNudges,
     gate: createFakeGate(),
     approvals: memoryApprovals(),
     pauses: memoryPauses(),

@@ -36,8 +36,11 @@ export const stateName = shape<StateName>()(
     'staging',
     'waiting',
     'swapping',
+    'overlapping',
+    'draining',
     'probing',
     'committed',
+    'handingOver',
     'rollingBack',
     'rolledBack',
     'failed',
@@ -111,7 +114,7 @@ export const progressView = shape<ProgressView>()(
 
 export const waitingView = shape<WaitingView>()(
   z.strictObject({
-    for: z.enum(['window', 'approval']),
+    for: z.enum(['window', 'approval', 'lease']),
     reason: z.string(),
     until: time.nullable().describe('When the window opens; null when a person has to approve it.'),
   }),

@@ -40,7 +40,7 @@ export interface Pauses {
 }
 
 /** When a program of the operator's is run. */
-export type HookName = 'pre_swap' | 'post_commit' | 'post_rollback';
+export type HookName = 'pre_swap' | 'drain' | 'post_commit' | 'post_rollback';
 
 /** What a hook is told, as environment variables. */
 export interface HookFacts {

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../error-codes.ts';
 import type { ErrorRecord } from '../../errors.ts';
-import type { Attempt, Ended, OutcomeKind, Plan, StateName, Trigger } from '../../types.ts';
+import type { Attempt, Ended, OutcomeKind, Plan, StateName, Successor, Trigger } from '../../types.ts';
 
 /** What is known of an attempt when it enters a state; grows as it goes. */
 export interface AttemptFacts {
@@ -21,6 +21,9 @@ export interface AttemptFacts {
         readonly interruptions: number;
       }[]
     | undefined;
+  /** The daemon in the release, where it is to take this one's place. */
+  readonly successor?: Successor | undefined;
+  readonly afterCommit?: boolean | undefined;
   /** What the history must say of it however it ends: a security override that was honoured. */
   readonly note?: string | undefined;
 }
@@ -92,6 +95,13 @@ export interface Journal {
    * that a clock that was wrong then holds nothing back for ever. Lost with the journal, it starts again.
    */
   seen(digest: string): Promise<number>;
+  /**
+   * Ended attempts that nobody has been told of yet, oldest first: the outbox, written together with the end of the attempt where the
+   * journal was opened with one. `nothing` is not among them.
+   */
+  outbox(limit: number): Promise<AttemptRecord[]>;
+  /** The fleet has the outcome of this attempt: takes it out of the outbox. Not there: does nothing. */
+  delivered(id: string): Promise<void>;
   /** Closes the file and frees the one-daemon lock. */
   end(): void;
 }

@@ -1,4 +1,5 @@
 import type { ErrorRecord } from '../../errors.ts';
+import type { Drained } from '../../types.ts';
 import type { ProbeResult } from './workload.ts';
 
 /** A release that is not for this host yet. */
@@ -12,7 +13,7 @@ export interface HeldBack {
 
 /** What an update waits for in `waiting`. */
 export interface Waiting {
-  readonly for: 'window' | 'approval';
+  readonly for: 'window' | 'approval' | 'lease';
   /** Why, for people. */
   readonly reason: string;
   /** ms since 1970; null when nobody knows: a person has to approve it. */
@@ -47,6 +48,8 @@ export type Progress =
   | { readonly kind: 'heldBack'; readonly held: HeldBack | null }
   /** What the update waits for now; null when it waits no longer. */
   | { readonly kind: 'waiting'; readonly waiting: Waiting | null }
+  /** The old version was drained, before it is stopped. */
+  | { readonly kind: 'drained'; readonly version: string; readonly drained: Drained }
   | { readonly kind: 'warning'; readonly error: ErrorRecord };
 
 /** The port for {@link Progress}. */

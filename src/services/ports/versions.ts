@@ -39,6 +39,10 @@ export interface VersionStore {
   list(): Promise<StoredVersion[]>;
   /** The absolute path of a version's entry file. `VERSION_NOT_FOUND` if it is not there. */
   entry(ref: VersionRef): Promise<string>;
+  /** The daemon's file in a version, with its SHA-256; null when the version carries none. `VERSION_NOT_FOUND` if it is not there. */
+  daemon(
+    ref: Extract<VersionRef, { origin: 'store' }>,
+  ): Promise<{ readonly path: string; readonly sha256: string; readonly workload: boolean } | null>;
   /** The files of a version, to be read as the base of a delta; by the paths of its manifest only. `VERSION_NOT_FOUND` if it is not there. */
   files(ref: Extract<VersionRef, { origin: 'store' }>): Promise<BaseFiles>;
   /**
@@ -67,6 +71,8 @@ export interface VersionStore {
 export interface QuarantineEntry {
   readonly digest: string;
   readonly version: string;
+  /** There for a daemon: then `digest` is the SHA-256 of its file. */
+  readonly role?: 'daemon' | undefined;
   /** ms since 1970. */
   readonly at: number;
   readonly attempt: string;

@@ -1,4 +1,4 @@
-import type { LaunchTarget, VersionRef } from '../../types.ts';
+import type { Drained, LaunchTarget, VersionRef } from '../../types.ts';
 
 /** How a process ended. */
 export interface ProcessExit {
@@ -41,6 +41,19 @@ export interface WorkloadStatus {
   readonly lastExit: string | null;
 }
 
+/** A second version beside the one that runs, on the same listening sockets. */
+export interface Beside {
+  /**
+   * Starts `target` with a check address of its own. It is not started again when it ends; `Workload.exit` knows its pid. The codes of
+   * `Workload.start`.
+   */
+  start(target: LaunchTarget, signal: AbortSignal): Promise<{ pid: number }>;
+  /** Ends it, and its whole group. Nothing beside: does nothing. */
+  end(signal: AbortSignal): Promise<void>;
+  /** It takes the place of what ran: that is stopped, with its group, and the other is the one supervised. Again: does nothing. */
+  relieve(signal: AbortSignal): Promise<void>;
+}
+
 /** The supervised program, as the update's services see it. The supervisor implements it. */
 export interface Workload {
   /** Starts `target` and resolves with its pid once it is spawned; stops what runs before, if anything does. */
@@ -54,6 +67,13 @@ export interface Workload {
   crashLoop(signal: AbortSignal): Promise<string>;
   /** Ends what an earlier daemon left running. */
   endSurvivor(): Promise<Survivor | null>;
+  /**
+   * Takes over the workload that an earlier daemon left to this one on purpose, as it runs; null when there is none, or it is not the
+   * target's version. From then on it is as if it had been started here. Where it is not there, a new daemon starts the workload again.
+   */
+  adopt?(target: LaunchTarget, signal: AbortSignal): Promise<{ pid: number } | null>;
+  /** How two versions run at once; where it is not there, no update overlaps. */
+  readonly beside?: Beside;
   /** Calls the listener after every change of the status; where it is not there, only the status tells. */
   subscribe?(listener: (status: WorkloadStatus) => void): void;
 }
@@ -75,4 +95,16 @@ export interface HealthProbe {
   answered(signal: AbortSignal): Promise<boolean>;
   /** The address, for messages. */
   readonly address: string;
+}
+
+/** What asks a workload to serve whom it has, and take nobody new, before it is stopped. */
+export interface Drain {
+  /**
+   * Drains the process and says how it went; null where nothing is configured to do it. Never rejects but by the signal: what goes
+   * wrong, or takes too long, is told in `fault`.
+   */
+  run(
+    process: { readonly pid: number; readonly version: string },
+    signal: AbortSignal,
+  ): Promise<Drained | null>;
 }

@@ -160,7 +160,7 @@ export const UPDATE_SAMPLES: Samples<Steps> = {
     {
       name: 'mayGo',
       inject: 'the gate is open, and the last look finds nothing against it',
-      output: { go: true, plan: PLAN },
+      output: { go: true, plan: PLAN, way: 'swap', successor: null },
     },
     {
       name: 'superseded',
@@ -171,6 +171,17 @@ export const UPDATE_SAMPLES: Samples<Steps> = {
     },
   ],
   swap: [{ name: 'started', inject: 'the old version stops, the new one starts', output: { pid: 4711 } }],
+  overlap: [
+    { name: 'healthyBeside', inject: 'the new version is healthy beside the old one', output: { pid: 4711 } },
+  ],
+  drain: [{ name: 'relieved', inject: 'the old version is drained and stopped', output: { drained: null } }],
+  handOver: [
+    {
+      name: 'handedOver',
+      inject: 'the new daemon acknowledges',
+      output: { note: 'the daemon is 1.1.0 now' },
+    },
+  ],
   probe: [{ name: 'healthy', inject: 'the new version is healthy in time', output: EVIDENCE }],
   commit: [{ name: 'marked', inject: 'the new version is marked as committed', output: WATCH }],
   rollback: [{ name: 'healthyAgain', inject: 'the version before is healthy again', output: EVIDENCE }],

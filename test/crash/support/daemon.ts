@@ -32,6 +32,9 @@ import { recordingHooks } from '../../fakes/hooks.ts';
 import { configFrom } from '../../fixtures/config.ts';
 import { createMemoryFeed } from '../../fakes/memory-feed.ts';
 import { PRODUCT, type FeedFiles } from './material.ts';
+import { fixedDaemon } from '../../../src/adapters/fixed-daemon.ts';
+import { noDrain } from '../../../src/adapters/no-drain.ts';
+import { noNudges, noOrders } from '../../../src/adapters/no-fleet.ts';
 import type { SimClock } from './sim-clock.ts';
 import { createSimProbe } from './sim-probe.ts';
 import type { SimProcesses } from './sim-processes.ts';
@@ -56,6 +59,7 @@ export const SETTINGS: Settings = {
   failureThreshold: 3,
   flapThreshold: 3,
   watchMs: 20_000,
+  swap: 'stop-start',
   addressFreeMs: 3_000,
 };
 
@@ -143,6 +147,11 @@ export async function startSimDaemon(options: SimDaemonOptions): Promise<SimDaem
     approvals: openApprovals(disk, paths.approvals),
     pauses: openPauses(disk, paths.paused),
     hooks: recordingHooks(),
+    probeBeside: createSimProbe(processes, clock),
+    drain: noDrain,
+    succession: fixedDaemon('1.0.0'),
+    orders: noOrders,
+    nudges: noNudges,
     reporter: board.reporter,
     host: {
       product: PRODUCT,

@@ -1,0 +1,4 @@
+import type { Drain } from '../services/ports.ts';
+
+/** Where nothing is configured to drain a workload. */
+export const noDrain: Drain = { run: () => Promise.resolve(null) };
