@@ -10,8 +10,9 @@ import { parseArgs } from 'node:util';
 import { bundled } from './build/bundle.ts';
 import { writeExecutable } from './build/executable.ts';
 import { factsOf } from './build/facts.ts';
-import { HEADS } from './build/heads.ts';
+import { EXECUTABLE_HEAD, SCRIPT_HEAD } from './build/heads.ts';
 import { BuildError, type BuildOptions, type Built } from './build/options.ts';
+import { Parts } from './build/parts.ts';
 import { replacementsFor } from './build/replacements.ts';
 import { hostArch } from './build/runtime.ts';
 
@@ -32,12 +33,18 @@ export async function build(options: BuildOptions): Promise<Built> {
   const { out, form = 'executable' } = options;
   const embedded = await factsOf(options);
   const replacements = await replacementsFor(embedded, options);
-  const text = await bundled(options.entry ?? 'src/main.ts', HEADS[form], [replacements.plugin]);
-  replacements.requireAllUsed();
+  const { plugin } = replacements;
+  const entry = options.entry ?? 'src/main.ts';
   await mkdir(out, { recursive: true });
-  let program = join(out, PROGRAM);
-  if (form === 'executable') program = await writeExecutable(text, options.arch ?? hostArch(), out, PROGRAM);
-  else {
+  const program = join(out, PROGRAM);
+  if (form === 'executable') {
+    const parts = new Parts([plugin]);
+    const main = await bundled(entry, EXECUTABLE_HEAD, [parts.plugin(), plugin]);
+    replacements.requireAllUsed();
+    await writeExecutable(program, main, parts.code, options.arch ?? hostArch());
+  } else {
+    const text = await bundled(entry, SCRIPT_HEAD, [plugin]);
+    replacements.requireAllUsed();
     // A running program's file is not written over: the old one keeps its inode.
     await rm(program, { force: true });
     await writeFile(program, text, { mode: 0o755 });
