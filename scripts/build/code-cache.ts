@@ -8,6 +8,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Bundle } from './bundle.ts';
 import { cacheOf, PARAMETERS } from './heads.ts';
 import { BuildError } from './options.ts';
 
@@ -35,22 +36,22 @@ const TRY = program(
  */
 export async function writeParts(
   folder: string,
-  code: ReadonlyMap<string, string>,
+  parts: ReadonlyMap<string, Bundle>,
   node: string,
   cached: boolean,
 ): Promise<Record<string, string>> {
   const assets: Record<string, string> = {};
-  const parts: { name: string; file: string; cache: string }[] = [];
-  for (const [name, text] of [...code].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const file = `part-${String(parts.length)}.cjs`;
-    parts.push({ name, file, cache: cacheOf(file) });
+  const written: { name: string; file: string; cache: string }[] = [];
+  for (const [name, { text }] of parts) {
+    const file = `part-${String(written.length)}.cjs`;
+    written.push({ name, file, cache: cacheOf(file) });
     await writeFile(join(folder, file), text);
     assets[name] = file;
     if (cached) assets[cacheOf(name)] = cacheOf(file);
   }
   if (cached)
     try {
-      const list = JSON.stringify(parts);
+      const list = JSON.stringify(written);
       const { NODE_OPTIONS: _, ...env } = process.env;
       await promisify(execFile)(node, [SAME_EACH_TIME, '-e', MAKE, list], { cwd: folder, env });
       await promisify(execFile)(node, ['-e', TRY, list], { cwd: folder, env });

@@ -9,6 +9,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Bundle } from './bundle.ts';
 import { SAME_EACH_TIME, writeParts } from './code-cache.ts';
 import { BuildError, type Arch } from './options.ts';
 import { hostArch, runtimeFor } from './runtime.ts';
@@ -25,7 +26,7 @@ import { hostArch, runtimeFor } from './runtime.ts';
 export async function writeExecutable(
   program: string,
   main: string,
-  parts: ReadonlyMap<string, string>,
+  parts: ReadonlyMap<string, Bundle>,
   arch: Arch,
 ): Promise<void> {
   const builder = await runtimeFor(hostArch());

@@ -8,7 +8,7 @@
  */
 import { relative, sep } from 'node:path';
 import type { Plugin } from 'esbuild';
-import { bundled } from './bundle.ts';
+import { bundled, type Bundle } from './bundle.ts';
 import { ROOT } from './root.ts';
 
 /** The modules that are parts, and the one name that each exports. */
@@ -26,8 +26,8 @@ const PARTS: Readonly<Record<string, string>> = {
 
 /** Takes the parts out of a bundle, and makes a bundle out of each. */
 export class Parts {
-  /** The code of each part that was met, by its module. */
-  readonly code = new Map<string, string>();
+  readonly #made = new Map<string, Bundle>();
+  readonly #met = new Set<string>();
   readonly #plugins: readonly Plugin[];
 
   /** @param plugins - what else each bundle is made with */
@@ -35,7 +35,14 @@ export class Parts {
     this.#plugins = plugins;
   }
 
+  /** Each part that was met, by its module, in the order of the modules. */
+  get made(): ReadonlyMap<string, Bundle> {
+    return new Map([...this.#made].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
   /**
+   * Takes parts out of a bundle.
+   *
    * @param within - the module of the part that is being made, which does not stand for itself
    */
   plugin(within?: string): Plugin {
@@ -57,8 +64,8 @@ export class Parts {
   }
 
   async #make(module: string): Promise<void> {
-    if (this.code.has(module)) return;
-    this.code.set(module, '');
-    this.code.set(module, await bundled(module, '', [this.plugin(module), ...this.#plugins]));
+    if (this.#met.has(module)) return;
+    this.#met.add(module);
+    this.#made.set(module, await bundled(module, '', [this.plugin(module), ...this.#plugins]));
   }
 }
