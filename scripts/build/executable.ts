@@ -2,8 +2,8 @@
  * One executable out of Node and a script, by `node --build-sea` (nodejs.org/api/single-executable-applications.html).
  *
  * Invariants: the Node inside is the one whose SHA-256 the repository pins. The bytes depend on nothing but that Node, the code and
- * the processor. Nothing of the environment changes how it runs: `execArgvExtension: "none"` makes `NODE_OPTIONS` and
- * `--node-options` inert.
+ * the processor. No variable that Node reads brings code into it: `execArgvExtension: "none"` makes `NODE_OPTIONS` and `--node-options`
+ * inert, and `OPENSSL_CONF` is overruled.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
@@ -44,6 +44,8 @@ export async function writeExecutable(
       useCodeCache: cached,
       disableExperimentalSEAWarning: true,
       execArgvExtension: 'none',
+      // Wins over OPENSSL_CONF, which could name a provider to load: native code.
+      execArgv: ['--openssl-config=/dev/null'],
       assets: await writeParts(folder, parts, builder, cached),
     };
     await writeFile(join(folder, 'sea.json'), JSON.stringify(config));
