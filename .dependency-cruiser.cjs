@@ -43,6 +43,7 @@ const STEPS = '^src/steps\\.ts$';
 const PORTS = '^src/services/ports(\\.ts$|/)';
 const BUNDLE = '^src/bundle/';
 const GRPC = '^src/grpc/';
+const SOCKETS = '^src/sockets/';
 const CONTROL_CLIENT = '^src/control/';
 
 module.exports = {
@@ -52,7 +53,7 @@ module.exports = {
       libraries: ['semver', '@types/semver', 'xstate'],
       core: ['crypto', 'path'],
     }),
-    ...only('adapters', [TYPES, ERRORS, BUNDLE, PORTS, GRPC], { core: true, libraries: true }),
+    ...only('adapters', [TYPES, ERRORS, BUNDLE, PORTS, GRPC, SOCKETS], { core: true, libraries: true }),
     ...only('bundle', [TYPES, ERRORS], {
       libraries: true,
       core: ['buffer', 'crypto', 'events', 'path', 'stream', 'stream/promises', 'util', 'zlib'],
@@ -95,7 +96,8 @@ module.exports = {
       { core: true },
     ),
     ...only('grpc', []),
-    ...only('sidecar', [TYPES, ERRORS, GRPC], { core: true, libraries: true }),
+    ...only('sockets', [ERRORS], { core: ['fs', 'fs/promises'] }),
+    ...only('sidecar', [TYPES, ERRORS, GRPC, SOCKETS], { core: true, libraries: true }),
     ...only('statechart', [TYPES, STEPS, ERRORS, BUNDLE, '^src/machines/'], { libraries: ['xstate', 'zod'] }),
     {
       name: 'machines-types-only',

@@ -1,7 +1,7 @@
 import type { HealthProbe } from '../services/ports.ts';
 import type { ListenSockets } from './listen-sockets.ts';
-import { listenText } from './listen-address.ts';
-import { holdersOf } from './net-sockets.ts';
+import { listenText } from '../sockets/listen-address.ts';
+import { holdersOf } from '../sockets/net-sockets.ts';
 import type { ProbeTarget } from './probe-address.ts';
 
 /** Whether connections to `target` come to a socket that listens on `address`, as far as the two spellings tell. */

@@ -7,7 +7,7 @@
 import { closeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { UpdateError } from '../errors.ts';
-import { sockaddrOf, type ListenAddress } from './listen-address.ts';
+import { sockaddrOf, type ListenAddress } from '../sockets/listen-address.ts';
 
 // The same on every Linux that Node's ffi is built for (x64, arm64, arm, riscv64, loong64).
 const SOCK_STREAM = 1;

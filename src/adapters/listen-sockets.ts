@@ -8,10 +8,14 @@
  */
 import { chmodSync, closeSync, lstatSync, unlinkSync } from 'node:fs';
 import { UpdateError, hasErrno } from '../errors.ts';
-import { HELD_SOCKETS_VARIABLE, heldSocketsText, type InheritedSocket } from './inherited-sockets.ts';
+import {
+  HELD_SOCKETS_VARIABLE,
+  heldSocketsText,
+  type InheritedSocket,
+} from '../sockets/inherited-sockets.ts';
 import { openLibc, type Libc } from './libc.ts';
-import { listenName, listenText, parseListen, type ListenAddress } from './listen-address.ts';
-import { inodeOf, readNetSockets } from './net-sockets.ts';
+import { listenName, listenText, parseListen, type ListenAddress } from '../sockets/listen-address.ts';
+import { inodeOf, readNetSockets } from '../sockets/net-sockets.ts';
 import { answersAt } from './probe-address.ts';
 
 /** Who may connect to a unix socket that was made here: the daemon's user and group. */

@@ -10,7 +10,7 @@ import { openHeadStore } from '../adapters/head-store.ts';
 import { probeOfHeld } from '../adapters/held-probe.ts';
 import { createHooks } from '../adapters/hooks.ts';
 import { createHttpClient } from '../adapters/http-client.ts';
-import type { InheritedSocket } from '../adapters/inherited-sockets.ts';
+import type { InheritedSocket } from '../sockets/inherited-sockets.ts';
 import { createIds } from '../adapters/ids.ts';
 import { fixedDaemon } from '../adapters/fixed-daemon.ts';
 import { openListenSockets, type ListenSockets } from '../adapters/listen-sockets.ts';

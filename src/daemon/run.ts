@@ -1,5 +1,5 @@
 import { systemClock } from '../adapters/clock.ts';
-import { takeInheritedSockets } from '../adapters/inherited-sockets.ts';
+import { takeInheritedSockets } from '../sockets/inherited-sockets.ts';
 import { createServiceManager, takeNotifySettings } from '../adapters/service-manager.ts';
 import { complain } from '../complain.ts';
 import { explain, loadConfig } from '../config/index.ts';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../demo/free-port.ts';
-import { heldSocketsText, takeInheritedSockets } from '../../src/adapters/inherited-sockets.ts';
+import { heldSocketsText, takeInheritedSockets } from '../../src/sockets/inherited-sockets.ts';
 import {
   openListenSockets,
   type HeldSocket,
