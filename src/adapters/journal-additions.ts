@@ -18,6 +18,8 @@ const TABLES: Readonly<Record<string, string>> = {
   words: `CREATE TABLE more.words (
     attempt TEXT NOT NULL, place TEXT NOT NULL, shown TEXT NOT NULL, meant TEXT NOT NULL, UNIQUE (attempt, place)
   ) STRICT`,
+  // Ended attempts that the fleet has not been told of; they themselves are in the first file.
+  outbox: `CREATE TABLE more.outbox (attempt TEXT NOT NULL UNIQUE, at INTEGER NOT NULL) STRICT`,
 };
 
 const MODE = 0o600;
@@ -65,7 +67,8 @@ function attach(db: DatabaseSync, place: string): void {
     if (integrity !== 'ok') throw new Error(`expected an intact file, found ${String(integrity)}`);
     createTables(db);
     db.exec(`DELETE FROM more.words WHERE attempt NOT IN (SELECT id FROM main.attempts)
-             AND attempt NOT IN (SELECT 'refusal:' || sha256 FROM main.refusals)`);
+             AND attempt NOT IN (SELECT 'refusal:' || sha256 FROM main.refusals);
+             DELETE FROM more.outbox WHERE attempt NOT IN (SELECT id FROM main.attempts)`);
   } catch (error) {
     if (db.isTransaction) db.exec('ROLLBACK');
     db.exec('DETACH DATABASE more');

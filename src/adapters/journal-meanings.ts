@@ -2,7 +2,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 /** Where a word stands: of the attempt in flight, of a step (by its row), or of a refusal. */
-export type Place = 'flight' | 'code' | `step:${number}`;
+export type Place = 'flight' | 'code' | `step:${string}`;
 
 /** The words of an open journal. Every method works within the transaction of the caller. */
 export interface Meanings {

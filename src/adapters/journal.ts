@@ -6,6 +6,7 @@
  * - At most one attempt is in flight. Another that enters while one is in flight ends the first as `interrupted`.
  * - Rows of the first file say only what its oldest readers know (`first-words.ts`); what is really meant is kept beside it
  *   (`journal-meanings.ts`), in the same transaction.
+ * - Where there is an outbox, the end of an attempt and its place in it are one transaction.
  * - Tables do not grow without end: 500 attempts, 500 budgets, 500 refusals, 500 seen releases are kept, the newest.
  */
 import type { DatabaseSync } from 'node:sqlite';
@@ -32,6 +33,8 @@ export interface JournalOptions {
   readonly clock: Pick<Clock, 'now'>;
   /** Whether a daemon ran here before, so that a journal which is not there was lost; false unless told. */
   readonly expected?: boolean;
+  /** Whether ended attempts are put into the outbox, for a fleet that is to be told of them; false unless told. */
+  readonly outbox?: boolean;
 }
 
 /** What {@link openJournal} returns. */
@@ -48,14 +51,19 @@ export interface OpenedJournal {
  * @example
  * const { journal, damage } = openJournal({ path: paths.stateDb, clock });
  */
-export function openJournal({ path, clock, expected = false }: JournalOptions): OpenedJournal {
+export function openJournal({
+  path,
+  clock,
+  expected = false,
+  outbox = false,
+}: JournalOptions): OpenedJournal {
   const { db, damage: found } = openJournalFile(path, clock.now(), expected);
   const damage =
     found === null ? null : new UpdateError('JOURNAL_DAMAGED', `expected a readable journal, found ${found}`);
-  return { journal: sqliteJournal(db, clock), damage: damage?.toRecord() ?? null };
+  return { journal: sqliteJournal(db, clock, outbox), damage: damage?.toRecord() ?? null };
 }
 
-function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
+function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>, outbox: boolean): Journal {
   let ended = false;
   const meanings = meaningsOf(db);
 
@@ -105,6 +113,23 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
     );
   };
 
+  const post = (id: string): void => {
+    if (outbox) run('INSERT OR IGNORE INTO more.outbox (attempt, at) VALUES (?, ?)', id, clock.now());
+  };
+  const toRecords = (found: readonly z.infer<typeof attemptRow>[]): AttemptRecord[] =>
+    found.map((row) => {
+      const meant = meanings.of(row.id);
+      const steps = rows(
+        stepRow,
+        'SELECT rowid, state, at FROM steps WHERE attempt = ? ORDER BY rowid',
+        row.id,
+      ).map(({ rowid, state, at }) => ({
+        state: stepState.parse(meant(`step:${String(rowid)}`, state)),
+        at,
+      }));
+      return { ...toRecord(row), steps };
+    });
+
   return {
     enter: (attempt, state, facts) =>
       write(`write that attempt ${attempt.id} enters ${state}`, () => {
@@ -124,6 +149,7 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
             shown?.message ?? null,
             before.attempt.id,
           );
+          post(before.attempt.id);
         }
         const known: AttemptFacts = {
           ...(before?.attempt.id === attempt.id ? before.facts : {}),
@@ -147,7 +173,7 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
         const step = db
           .prepare('INSERT INTO steps (attempt, state, at) VALUES (?, ?, ?)')
           .run(attempt.id, firstState(state), now);
-        meanings.keep(attempt.id, `step:${Number(step.lastInsertRowid)}`, firstState(state), state);
+        meanings.keep(attempt.id, `step:${String(step.lastInsertRowid)}`, firstState(state), state);
         const shownFacts = JSON.stringify(shown.facts);
         run(
           'INSERT OR REPLACE INTO in_flight (one, attempt, state, facts, suspended) VALUES (1, ?, ?, ?, 0)',
@@ -189,11 +215,25 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
           end.to?.origin === 'store' ? end.to.digest : null,
           id,
         );
+        if (flying?.attempt.id === id) post(id);
       }),
 
-    // Nobody fills an outbox before there is a fleet to tell.
-    outbox: () => Promise.resolve([]),
-    delivered: () => Promise.resolve(),
+    outbox: (limit) =>
+      read('the outbox', () =>
+        toRecords(
+          rows(
+            attemptRow,
+            `SELECT attempts.* FROM more.outbox AS waiting JOIN main.attempts ON attempts.id = waiting.attempt
+             WHERE ended_at IS NOT NULL ORDER BY waiting.rowid LIMIT ?`,
+            Math.max(0, Math.trunc(limit)),
+          ),
+        ),
+      ),
+
+    delivered: (id) =>
+      write(`take attempt ${id} out of the outbox`, () => {
+        run('DELETE FROM more.outbox WHERE attempt = ?', id);
+      }),
 
     inFlight: () => read('the attempt in flight', readInFlight),
 
@@ -204,24 +244,13 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
 
     history: (limit) =>
       read('the history', () =>
-        rows(
-          attemptRow,
-          'SELECT * FROM attempts ORDER BY rowid DESC LIMIT ?',
-          Math.max(0, Math.trunc(limit)),
-        ).map((row) => {
-          const meant = meanings.of(row.id);
-          return {
-            ...toRecord(row),
-            steps: rows(
-              stepRow,
-              'SELECT rowid, state, at FROM steps WHERE attempt = ? ORDER BY rowid',
-              row.id,
-            ).map(({ rowid, state, at }) => ({
-              state: stepState.parse(meant(`step:${rowid}`, state)),
-              at,
-            })),
-          };
-        }),
+        toRecords(
+          rows(
+            attemptRow,
+            'SELECT * FROM attempts ORDER BY rowid DESC LIMIT ?',
+            Math.max(0, Math.trunc(limit)),
+          ),
+        ),
       ),
 
     interruptions: (digest) =>

@@ -78,9 +78,11 @@ export async function openQuarantine(disk: Disk, folder: string): Promise<Quaran
         disk.readdir(folder),
       );
       const entries = await Promise.all(
-        names.map((name) => {
+        names.map(async (name) => {
           const [, digest, daemon] = FILE.exec(name) ?? [];
-          return digest === undefined ? null : read(digest, daemon === undefined ? undefined : 'daemon');
+          return digest === undefined
+            ? null
+            : await read(digest, daemon === undefined ? undefined : 'daemon');
         }),
       );
       return entries

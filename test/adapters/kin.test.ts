@@ -182,6 +182,33 @@ describe('a journal that today’s daemon wrote', () => {
       }
     }));
 
+  it('keeps an outbox beside what the first daemons read; what they end is not in it', () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'state.db');
+      const { journal } = openJournal({ path, clock, outbox: true });
+      for (const id of ['a', 'b', 'c']) {
+        await journal.enter(attemptOf(id), 'probing', { plan });
+        if (id !== 'b') await journal.close(endOf(id, 'committed'));
+      }
+      await journal.enter(attemptOf('d'), 'checking', {});
+      await journal.close(endOf('d', 'nothing'));
+      await journal.close(endOf('a', 'committed'));
+      await journal.delivered('a');
+      journal.end();
+      const first = firstDaemon.openJournal({ path, clock });
+      expect(first.damage).toBeNull();
+      await first.journal.enter(attemptOf('e'), 'probing', { plan });
+      await first.journal.close(endOf('e', 'committed'));
+      first.journal.end();
+      const again = openJournal({ path, clock, outbox: true }).journal;
+      expect((await again.outbox(10)).map(({ id, outcome }) => [id, outcome])).toEqual([
+        ['b', 'interrupted'],
+        ['c', 'committed'],
+      ]);
+      expect(await again.outbox(1)).toHaveLength(1);
+      again.end();
+    }));
+
   it('sets aside what stands in the place of its second file', () =>
     inFolder(async (folder) => {
       const path = join(folder, 'state.db');
