@@ -81,15 +81,17 @@ const ref: z.ZodType<VersionRef> = z.discriminatedUnion('origin', [
 ]);
 const plan = z.strictObject({ from: ref, to: ref });
 const interruptions = z.int().min(0);
+const successor = z.strictObject({ ref: storeRef, sha256: digest }).optional();
+const afterCommit = z.boolean().optional();
 const facts: z.ZodType<AttemptFacts> = z.strictObject({
   plan: plan.optional(),
   digest: digest.optional(),
   version: z.string().optional(),
   error: error.optional(),
   interruptions: interruptions.optional(),
-  owed: z.array(z.strictObject({ attempt, plan, error, interruptions })).optional(),
-  successor: z.strictObject({ ref: storeRef, sha256: digest }).optional(),
-  afterCommit: z.boolean().optional(),
+  owed: z.array(z.strictObject({ attempt, plan, error, interruptions, successor, afterCommit })).optional(),
+  successor,
+  afterCommit,
   note: z.string().optional(),
 });
 

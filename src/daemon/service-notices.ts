@@ -29,8 +29,11 @@ const START_MARGIN_MS = 60_000;
 const UNDECIDED = new Set<StateName>([
   'recovering',
   'swapping',
+  'overlapping',
+  'draining',
   'probing',
   'committed',
+  'handingOver',
   'rollingBack',
   'rolledBack',
 ]);

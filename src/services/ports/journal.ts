@@ -19,6 +19,8 @@ export interface AttemptFacts {
         readonly plan: Plan;
         readonly error: ErrorRecord;
         readonly interruptions: number;
+        readonly successor?: Successor | undefined;
+        readonly afterCommit?: boolean | undefined;
       }[]
     | undefined;
   /** The daemon in the release, where it is to take this one's place. */
