@@ -1,4 +1,5 @@
 import { systemClock } from '../adapters/clock.ts';
+import { takeInheritedSockets } from '../sockets/inherited-sockets.ts';
 import { createServiceManager, takeNotifySettings } from '../adapters/service-manager.ts';
 import { complain } from '../complain.ts';
 import { explain, loadConfig } from '../config/index.ts';
@@ -44,6 +45,7 @@ async function run({ configPath, program, inspect = false }: RunOptions): Promis
   // First of all: a signal during the start must not leave a workload behind.
   const stop = asked();
   const notify = takeNotifySettings(process.env, process.pid);
+  const inheritedSockets = takeInheritedSockets(process.env, process.pid);
   const loaded = await loadConfig({ path: configPath });
   const { config, warnings } = loaded;
   const logger = createLogger(config);
@@ -57,6 +59,7 @@ async function run({ configPath, program, inspect = false }: RunOptions): Promis
     settings: explain(loaded),
     embedded,
     program,
+    inheritedSockets,
     logger,
     onFatal: fatal.reject,
     ...(inspector !== null && { inspect: inspector.inspect }),
