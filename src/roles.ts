@@ -1,10 +1,10 @@
-/** The roles of the one program. Each is loaded, and in the built program unpacked, only when it is chosen. */
-import { realpathSync } from 'node:fs';
+/** The roles of the one program. Each is loaded only when it is chosen. */
 import { complain } from './complain.ts';
 import type { DoctorReport } from './control/api.ts';
 import type { ExamineFromHereOptions } from './daemon/examine-from-here.ts';
 import { embedded } from './embedded.ts';
 import { UpdateError } from './errors.ts';
+import { ownProgram } from './program.ts';
 
 const HELP = `coresdk-sidecar ${embedded.version}: runs the CoreSDK sidecar and updates it in place
 
@@ -32,7 +32,7 @@ async function runCore(args: readonly string[]): Promise<number> {
     // Only where no daemon answers, so only then is it loaded.
     examine: async (options: ExamineFromHereOptions): Promise<DoctorReport> => {
       const { examineFromHere } = await import('./daemon/examine-from-here.ts');
-      return examineFromHere(options, realpathSync(process.argv[1] ?? process.execPath));
+      return examineFromHere(options, ownProgram());
     },
   };
   return runCli(args, deps);
@@ -68,7 +68,7 @@ export async function runRole(name: string, args: readonly string[]): Promise<nu
   const { runDaemon } = await import('./daemon/run.ts');
   return runDaemon({
     configPath: path,
-    program: realpathSync(process.argv[1] ?? process.execPath),
+    program: ownProgram(),
     inspect,
   });
 }

@@ -201,6 +201,7 @@ export const updateSetup = setup({
             attempt: recovered.attempt,
             plan: recovered.plan,
             pid: recovered.pid,
+            successor: recovered.successor ?? null,
             paused,
             held,
           };

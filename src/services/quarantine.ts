@@ -23,7 +23,7 @@ export function deservesQuarantine({ error, interruptions }: Verdict): boolean {
  * @throws UpdateError `QUARANTINE_FAILED`, whatever the cause
  */
 export const quarantine =
-  (ports: Pick<Ports, 'quarantine' | 'gate' | 'clock' | 'hooks' | 'reporter'>) =>
+  (ports: Pick<Ports, 'quarantine' | 'gate' | 'clock' | 'hooks' | 'reporter' | 'succession'>) =>
   async (
     { attempt, plan, verdict, owed = [], successor, afterCommit }: Steps['quarantine']['input'],
     signal: AbortSignal,
@@ -45,6 +45,8 @@ export const quarantine =
       if (successor !== undefined) {
         const { ref, sha256 } = successor;
         await ports.quarantine.add({ digest: sha256, version: ref.version, role: 'daemon', ...about });
+        // Only now: should the power go before, the next start finds what failed once more.
+        await ports.succession.settle();
         // The workload of the same release is committed: only its daemon failed.
         if (afterCommit === true) return true;
       }
