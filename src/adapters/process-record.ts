@@ -4,6 +4,7 @@
  *
  * Invariant: it is written durably before the first instruction of the process that it names.
  */
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { hasErrno } from '../errors.ts';
 import { writeFileAtomically } from './atomic-file.ts';
@@ -33,6 +34,15 @@ export interface ProcessRecordFile {
   write(record: ProcessRecord): Promise<void>;
   /** No error if it is not there. */
   remove(): Promise<void>;
+}
+
+/**
+ * Where the record of what is tried beside the workload lies.
+ *
+ * @param path - of the workload's own record
+ */
+export function besideRecordPath(path: string): string {
+  return join(dirname(path), 'workload-beside.json');
 }
 
 function parse(bytes: Uint8Array): ProcessRecord | null {
