@@ -1,4 +1,7 @@
 /** Opens the adapters of a daemon. Nothing else makes them. */
+import { dirname } from 'node:path';
+import { createBesideProbe } from '../adapters/beside-probe.ts';
+import { checkSockets, type CheckSockets } from '../adapters/check-sockets.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { openApprovals } from '../adapters/approvals.ts';
 import { removeLeftovers } from '../adapters/atomic-file.ts';
@@ -88,11 +91,18 @@ export function baselineOf({
  *
  * @throws UpdateError `CONFIG_INVALID`, `LISTEN_FAILED`
  */
-export function openSockets(
+export async function openSockets(
   { config, inheritedSockets = [] }: AdapterOptions,
   warn: (error: UpdateError) => void,
 ): Promise<ListenSockets> {
-  return openListenSockets({ specs: config.workload.listen, inherited: inheritedSockets, warn });
+  const { listen, swap } = config.workload;
+  const sockets = await openListenSockets({ specs: listen, inherited: inheritedSockets, warn });
+  if (swap === 'overlap' && listen.length === 0 && sockets.held().length === 0)
+    throw new UpdateError(
+      'CONFIG_INVALID',
+      'expected workload.listen beside workload.swap: overlap, or sockets from systemd, found neither: two versions cannot bind one address',
+    );
+  return sockets;
 }
 
 /**
@@ -100,11 +110,13 @@ export function openSockets(
  *
  * @param recordPath - where the identity of the running workload is written
  * @param sockets - passed on to whatever runs
+ * @param check - the check addresses, where two versions may run at once
  */
 export function openSupervisor(
   { config, disk = nodeDisk }: AdapterOptions,
   recordPath: string,
   sockets: ListenSockets,
+  check: CheckSockets | null = null,
 ): Supervisor {
   const { workload } = config;
   const processes = createProcesses({
@@ -112,6 +124,7 @@ export function openSupervisor(
     env: workload.env,
     recordPath,
     sockets,
+    check,
     disk,
     output: workload.output === 'inherit' ? 'inherit' : { file: workload.output },
     clock: systemClock,
@@ -217,11 +230,12 @@ async function openWorkload(
   options: AdapterOptions,
   recordPath: string,
   warn: (error: UpdateError) => void,
-): Promise<{ workload: Workload; sockets: ListenSockets | null }> {
+): Promise<{ workload: Workload; sockets: ListenSockets | null; check: CheckSockets | null }> {
   const { workload } = options.adapters ?? {};
-  if (workload !== undefined) return { workload, sockets: null };
+  if (workload !== undefined) return { workload, sockets: null, check: null };
   const sockets = await openSockets(options, warn);
-  return { workload: openSupervisor(options, recordPath, sockets), sockets };
+  const check = options.config.workload.swap === 'overlap' ? checkSockets(dirname(recordPath)) : null;
+  return { workload: openSupervisor(options, recordPath, sockets, check), sockets, check };
 }
 
 async function openPorts(
@@ -286,7 +300,7 @@ async function openPorts(
   });
   const approvals = own.approvals ?? openApprovals(disk, paths.approvals);
   const { windows, approval } = config.update;
-  const { workload, sockets } = await openWorkload(options, paths.workloadRecord, (error) => {
+  const { workload, sockets, check } = await openWorkload(options, paths.workloadRecord, (error) => {
     reporter.report({ kind: 'warning', error: error.toRecord() });
   });
   if (sockets !== null)
@@ -320,7 +334,9 @@ async function openPorts(
     approvals,
     pauses: own.pauses ?? openPauses(disk, paths.paused),
     hooks: own.hooks ?? createHooks(config.hooks),
-    probeBeside: own.probeBeside ?? probe,
+    probeBeside:
+      own.probeBeside ??
+      (check === null ? probe : await createBesideProbe(config.probe, () => check.beside())),
     drain: own.drain ?? noDrain,
     succession,
     orders: own.orders ?? noOrders,
