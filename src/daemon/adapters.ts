@@ -4,6 +4,7 @@ import { openApprovals } from '../adapters/approvals.ts';
 import { removeLeftovers } from '../adapters/atomic-file.ts';
 import { nodeDisk, type Disk } from '../adapters/disk.ts';
 import { openDownloads } from '../adapters/downloads.ts';
+import { createDrain } from '../adapters/drain.ts';
 import { createFeed } from '../adapters/feed.ts';
 import { createGate } from '../adapters/gate.ts';
 import { openHeadStore } from '../adapters/head-store.ts';
@@ -237,7 +238,15 @@ async function openPorts(
     pauses: own.pauses ?? openPauses(disk, paths.paused),
     hooks: own.hooks ?? createHooks(config.hooks),
     probeBeside: own.probeBeside ?? probe,
-    drain: own.drain ?? noDrain,
+    drain:
+      own.drain ??
+      createDrain({
+        hook: config.hooks.drain,
+        url: config.workload.drainUrl,
+        timeoutMs: config.workload.drainTimeoutMs,
+        clock,
+      }) ??
+      noDrain,
     succession: own.succession ?? fixedDaemon(embedded.version),
     orders: own.orders ?? noOrders,
     nudges: own.nudges ?? noNudges,
