@@ -1,8 +1,6 @@
-import type { NatsConnection } from '@nats-io/transport-node';
 import type { FleetNames } from '../fleet/names.ts';
-import { fleetFault } from '../fleet/faults.ts';
+import { lastMessage } from '../fleet/last.ts';
 import type { FeedChannel } from '../types.ts';
-import { lastMessage } from './nats-last.ts';
 import type { NatsLink } from './nats-link.ts';
 
 /**
@@ -25,26 +23,4 @@ export function listenForHeads(
     const last = await lastMessage(connection, names.streams.heads, names.head(channel));
     if (last !== null) await take(last.bytes);
   });
-}
-
-/**
- * Announces a head to all hosts; resolves once it is stored.
- *
- * @param bytes - a channel's head as the feed holds it
- * @throws UpdateError `FLEET_UNREACHABLE`
- */
-export async function announceHead(
-  connection: NatsConnection,
-  names: FleetNames,
-  channel: FeedChannel,
-  bytes: Uint8Array,
-): Promise<void> {
-  try {
-    const { jetstream } = await import('@nats-io/jetstream');
-    await jetstream(connection).publish(names.head(channel), bytes, {
-      expect: { streamName: names.streams.heads },
-    });
-  } catch (error) {
-    throw fleetFault(error, `the ${channel} head was not announced`);
-  }
 }

@@ -123,21 +123,16 @@ export function createNatsLink({ connect, clock, reporter, pace = PACE }: NatsLi
     if (isOpen()) away(`the connection ended${error instanceof Error ? `: ${error.message}` : ''}`);
   };
   const run = async (): Promise<void> => {
-    for (let failures = 0; !closing.signal.aborted;) {
+    for (let failures = 0; isOpen();) {
       try {
         const connection = await connected();
         failures = 0;
         await stay(connection);
       } catch (error) {
-        if (closing.signal.aborted) return;
         failures += 1;
-        away(fleetFault(error, 'cannot connect').message);
+        if (isOpen()) away(fleetFault(error, 'cannot connect').message);
       }
-      try {
-        await clock.sleep(waitMs(pace, failures, clock.random()), closing.signal);
-      } catch {
-        return;
-      }
+      await clock.sleep(waitMs(pace, failures, clock.random()), closing.signal).catch(() => undefined);
     }
   };
 

@@ -60,6 +60,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
     }
   };
   const isOpen = (): boolean => !closing.signal.aborted;
+  const isWanted = (): boolean => wanted;
 
   const send = async (): Promise<void> => {
     for (;;) {
@@ -98,7 +99,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
       wanted = false;
       failures = (await tryOnce()) ? 0 : failures + 1;
       if (failures > 0) await rest(failures);
-    } while (isOpen() && (failures > 0 || wanted));
+    } while (isOpen() && (failures > 0 || isWanted()));
   };
   const start = (): void => {
     running ??= run().finally(() => {

@@ -1,5 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
-import { fleetFault } from '../fleet/faults.ts';
+import { fleetFault } from './faults.ts';
 
 /** The last message of a subject, as a stream keeps it. */
 export interface LastMessage {
