@@ -182,6 +182,8 @@ export const gate =
       }
       await ports.store.check(plan.to, signal);
       await ports.hooks.run('pre_swap', { attempt, plan, outcome: null, error: null }, signal);
+      const lost = ports.gate.lost?.(attempt) ?? null;
+      if (lost !== null) throw new UpdateError(lost.code, lost.message);
       return {
         go: true,
         plan,
