@@ -9,7 +9,6 @@ import { nodeDisk, type Disk } from '../adapters/disk.ts';
 import { openDownloads } from '../adapters/downloads.ts';
 import { createDrain } from '../adapters/drain.ts';
 import { createFeed } from '../adapters/feed.ts';
-import { createGate } from '../adapters/gate.ts';
 import { openHeadStore } from '../adapters/head-store.ts';
 import { probeOfHeld } from '../adapters/held-probe.ts';
 import { createHooks } from '../adapters/hooks.ts';
@@ -31,12 +30,12 @@ import { openSuccession, type DaemonSuccession, type SuccessionOptions } from '.
 import { openTlsFiles } from '../adapters/tls-files.ts';
 import { openVersionStore } from '../adapters/version-store.ts';
 import type { Config } from '../config/index.ts';
-import { windowAt } from '../config/windows.ts';
 import type { Embedded } from '../embedded.ts';
 import { UpdateError } from '../errors.ts';
 import { UNKNOWN_VERSION } from '../services/image.ts';
 import type { Ports, Reporter, Succession, Workload } from '../services/ports.ts';
 import { createSupervisor, type Supervisor } from '../supervisor.ts';
+import { openGate } from './gate.ts';
 import { startGuard } from './guard-role.ts';
 import { describeHost } from './host.ts';
 import { launcherEnv, type Installed } from './launch.ts';
@@ -300,7 +299,6 @@ async function openPorts(
     }
   });
   const approvals = own.approvals ?? openApprovals(disk, paths.approvals);
-  const { windows, approval } = config.update;
   const { workload, sockets, check } = await openWorkload(options, paths.workloadRecord, (error) => {
     reporter.report({ kind: 'warning', error: error.toRecord() });
   });
@@ -312,6 +310,26 @@ async function openPorts(
     sockets === null || own.probe !== undefined
       ? plainProbe
       : probeOfHeld(plainProbe, probeTarget(config.probe), sockets);
+  const host = own.host ?? {
+    ...describeHost(embedded),
+    machineId: await readMachineId(disk, paths.machineId),
+  };
+  let { gate } = own;
+  if (gate === undefined) {
+    const { machineId } = host;
+    const opened = await openGate({
+      config,
+      clock,
+      reporter,
+      approvals,
+      disk,
+      leaseFile: paths.lease,
+      machineId,
+      natsLease: null,
+    });
+    closers.unshift(() => opened.close());
+    ({ gate } = opened);
+  }
   const ports: Ports = {
     clock,
     ids: own.ids ?? createIds(clock),
@@ -323,15 +341,7 @@ async function openPorts(
     journal,
     workload,
     probe,
-    gate:
-      own.gate ??
-      createGate({
-        windowAt: windows.length === 0 ? null : (now) => windowAt(windows, now),
-        approval,
-        approvals,
-        clock,
-        reporter,
-      }),
+    gate,
     approvals,
     pauses: own.pauses ?? openPauses(disk, paths.paused),
     hooks: own.hooks ?? createHooks(config.hooks),
@@ -351,10 +361,7 @@ async function openPorts(
     orders: own.orders ?? noOrders,
     nudges: own.nudges ?? noNudges,
     reporter,
-    host: own.host ?? {
-      ...describeHost(embedded),
-      machineId: await readMachineId(disk, paths.machineId),
-    },
+    host,
   };
   return { ports, sockets };
 }

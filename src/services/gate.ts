@@ -215,6 +215,8 @@ export const gate =
         return { go: false, error: way };
       }
       await ports.hooks.run('pre_swap', { attempt, plan, outcome: null, error: null }, signal);
+      const lost = ports.gate.lost?.(attempt) ?? null;
+      if (lost !== null) throw new UpdateError(lost.code, lost.message);
       return { go: true, plan, ...way };
     } catch (error) {
       await ports.gate.release(attempt);
