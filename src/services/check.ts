@@ -13,7 +13,7 @@ type Needs = Pick<
   Ports,
   'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'store' | 'quarantine' | 'journal'
 >;
-type Policy = Pick<Settings, 'channel' | 'checkIntervalMs' | 'minAgeMs' | 'allowSecurityOverride'>;
+type Policy = Pick<Settings, 'channel' | 'checkIntervalMs' | 'minAgeMs' | 'allowSecurityOverride' | 'group'>;
 
 const sizeText = ({ size, base }: FeedSource): string =>
   `${String(size)} bytes${base === undefined ? '' : `, a delta from ${base.version}`}`;
