@@ -43,6 +43,7 @@ const STEPS = '^src/steps\\.ts$';
 const PORTS = '^src/services/ports(\\.ts$|/)';
 const BUNDLE = '^src/bundle/';
 const GRPC = '^src/grpc/';
+const FLEET = '^src/fleet/';
 const CONTROL_CLIENT = '^src/control/';
 
 module.exports = {
@@ -52,11 +53,12 @@ module.exports = {
       libraries: ['semver', '@types/semver', 'xstate'],
       core: ['crypto', 'path'],
     }),
-    ...only('adapters', [TYPES, ERRORS, BUNDLE, PORTS, GRPC], { core: true, libraries: true }),
+    ...only('adapters', [TYPES, ERRORS, BUNDLE, PORTS, GRPC, FLEET], { core: true, libraries: true }),
     ...only('bundle', [TYPES, ERRORS], {
       libraries: true,
       core: ['buffer', 'crypto', 'events', 'path', 'stream', 'stream/promises', 'util', 'zlib'],
     }),
+    ...only('fleet', [TYPES, ERRORS, BUNDLE, PORTS], { core: true, libraries: true }),
     ...only('config', [TYPES, ERRORS], {
       core: ['crypto', 'fs', 'fs/promises', 'path', 'os'],
       libraries: ['yaml', 'zod'],
@@ -70,6 +72,7 @@ module.exports = {
         ERRORS,
         BUNDLE,
         CONTROL_CLIENT,
+        FLEET,
         '^src/config/',
         '^src/publish/',
         '^src/statechart/',
