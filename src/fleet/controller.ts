@@ -131,7 +131,7 @@ async function live(
   };
   const fault = Promise.withResolvers<never>();
   const look = (): void => {
-    if (reading.outcomes || reading.orders) return;
+    if (reading.outcomes || reading.orders || stop.aborted) return;
     judging ??= judgeAll().then(
       () => {
         judging = null;
