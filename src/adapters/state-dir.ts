@@ -32,6 +32,8 @@ export interface StatePaths {
   readonly paused: string;
   /** The releases that a person approved. */
   readonly approvals: string;
+  /** That this host may hold a lease of its fleet, while it may. */
+  readonly lease: string;
 }
 
 /** The layout of a state directory, without a look at the disk. */
@@ -49,6 +51,7 @@ export function statePaths(root: string): StatePaths {
     machineId: join(root, 'machine-id'),
     paused: join(root, 'paused.json'),
     approvals: join(root, 'approvals.json'),
+    lease: join(root, 'lease.json'),
   };
 }
 

@@ -5,7 +5,6 @@ import { removeLeftovers } from '../adapters/atomic-file.ts';
 import { nodeDisk, type Disk } from '../adapters/disk.ts';
 import { openDownloads } from '../adapters/downloads.ts';
 import { createFeed } from '../adapters/feed.ts';
-import { createGate } from '../adapters/gate.ts';
 import { openHeadStore } from '../adapters/head-store.ts';
 import { createHooks } from '../adapters/hooks.ts';
 import { createHttpClient } from '../adapters/http-client.ts';
@@ -23,11 +22,11 @@ import { openStateDir, statePaths, wasUsed } from '../adapters/state-dir.ts';
 import { openTlsFiles } from '../adapters/tls-files.ts';
 import { openVersionStore } from '../adapters/version-store.ts';
 import type { Config } from '../config/index.ts';
-import { windowAt } from '../config/windows.ts';
 import type { Embedded } from '../embedded.ts';
 import { UNKNOWN_VERSION } from '../services/image.ts';
 import type { Ports, Reporter } from '../services/ports.ts';
 import { createSupervisor, type Supervisor } from '../supervisor.ts';
+import { openGate } from './gate.ts';
 import { describeHost } from './host.ts';
 
 /** What the adapters are made from. */
@@ -164,7 +163,26 @@ async function openPorts(
   // Only now: the lock says that nobody else is writing.
   if (onDisk) await removeLeftovers(disk, paths.root);
   const approvals = own.approvals ?? openApprovals(disk, paths.approvals);
-  const { windows, approval } = config.update;
+  const host = own.host ?? {
+    ...describeHost(embedded),
+    machineId: await readMachineId(disk, paths.machineId),
+  };
+  let { gate } = own;
+  if (gate === undefined) {
+    const { machineId } = host;
+    const opened = await openGate({
+      config,
+      clock,
+      reporter,
+      approvals,
+      disk,
+      leaseFile: paths.lease,
+      machineId,
+      natsLease: null,
+    });
+    closers.unshift(() => opened.close());
+    ({ gate } = opened);
+  }
   return {
     clock,
     ids: own.ids ?? createIds(clock),
@@ -176,15 +194,7 @@ async function openPorts(
     journal,
     workload: own.workload ?? openSupervisor(options, paths.workloadRecord),
     probe,
-    gate:
-      own.gate ??
-      createGate({
-        windowAt: windows.length === 0 ? null : (now) => windowAt(windows, now),
-        approval,
-        approvals,
-        clock,
-        reporter,
-      }),
+    gate,
     approvals,
     pauses: own.pauses ?? openPauses(disk, paths.paused),
     hooks: own.hooks ?? createHooks(config.hooks),
@@ -194,9 +204,6 @@ async function openPorts(
     orders: own.orders ?? noOrders,
     nudges: own.nudges ?? noNudges,
     reporter,
-    host: own.host ?? {
-      ...describeHost(embedded),
-      machineId: await readMachineId(disk, paths.machineId),
-    },
+    host,
   };
 }

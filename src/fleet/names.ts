@@ -4,9 +4,9 @@
  * Invariants:
  * - Each product has streams and buckets of its own, so that products share a server, and even an account, without seeing each other.
  * - What a host writes stands under its own group and name (`… .GROUP.HOST`), so that a server can grant a host just that.
- * - The raw machine id is never part of a name: it must not leave the host (machine-id(5)).
+ * - The raw machine id is never part of a name: a host is called by `fleet.host`, or by `fleetHostId`.
  */
-import { createHash, createHmac } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { FeedChannel } from '../types.ts';
 
 /** A product's part of the names. */
@@ -64,18 +64,4 @@ export function fleetNames(productName: string): FleetNames {
     hostKey: (group, host) => `${group}.${host}`,
     leaseKey: (group, slot) => `${group}.${String(slot)}`,
   };
-}
-
-/**
- * The name of a host in its fleet: `fleet.host`, or one that is made from the machine id by HMAC-SHA-256, so that nobody learns the id
- * from it, and another application's name for the host is another one (machine-id(5), sd_id128_get_machine_app_specific(3)).
- *
- * @param configured - `fleet.host`; null where it is not set
- * @param machineId - 32 hex digits
- */
-export function hostName(configured: string | null, machineId: string): string {
-  return (
-    configured ??
-    createHmac('sha256', machineId).update('coresdk fleet host name 1').digest('hex').slice(0, 32)
-  );
 }

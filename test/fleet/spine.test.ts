@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectNats } from '../../src/fleet/connect.ts';
-import { fleetNames, hostName } from '../../src/fleet/names.ts';
+import { fleetNames } from '../../src/fleet/names.ts';
 import { ensureSpine } from '../../src/fleet/spine.ts';
 import { hasNats, startNats, type NatsServer } from './support/nats-server.ts';
 
@@ -13,19 +13,10 @@ const access = (url: string) => ({
 });
 
 describe('names', () => {
-  it('of hosts are what the operator says, or tell nothing of the machine id', () => {
-    const id = '0123456789abcdef0123456789abcdef';
-    expect(hostName('web-1', id)).toBe('web-1');
-    expect(hostName(null, id)).toMatch(/^[0-9a-f]{32}$/);
-    expect(hostName(null, id)).toBe(hostName(null, id));
-    expect(hostName(null, id)).not.toBe(hostName(null, id.replace('0', '1')));
-    expect(hostName(null, id)).not.toContain(id.slice(0, 8));
-  });
-
   it('hold nothing that NATS would take for more than a word', () => {
-    const { head, streams } = fleetNames('a product.with > all*');
-    expect(head('stable')).toMatch(/^coresdk\.h-[0-9a-f]{32}\.head\.stable$/);
-    expect(streams.heads).toMatch(/^[A-Za-z0-9_-]+$/);
+    const names = fleetNames('a product.with > all*');
+    expect(names.head('stable')).toMatch(/^coresdk\.h-[0-9a-f]{32}\.head\.stable$/);
+    expect(names.streams.heads).toMatch(/^[A-Za-z0-9_-]+$/);
     expect(fleetNames('coresdk-sidecar').outcome('web', 'h1')).toBe('coresdk.coresdk-sidecar.outcome.web.h1');
   });
 });
