@@ -57,12 +57,19 @@ export async function* follow(
   stream: string,
   signal: AbortSignal,
 ): AsyncGenerator<Read, void, undefined> {
+  const { jetstream, jetstreamManager } = await import('@nats-io/jetstream');
   let messages: ConsumerMessages;
   let empty: boolean;
   try {
-    const { jetstream, jetstreamManager } = await import('@nats-io/jetstream');
     const manager = await jetstreamManager(connection);
     empty = (await manager.streams.info(stream)).state.messages === 0;
+  } catch (error) {
+    throw fleetFault(error, `cannot read ${stream}`);
+  }
+  // Before anything is asked for: a reader that is never read on cannot be closed.
+  if (empty) yield null;
+  if (signal.aborted) return;
+  try {
     const consumer = await jetstream(connection).consumers.get(stream, { inactive_threshold: 60_000 });
     messages = await consumer.consume({ max_messages: AHEAD, idle_heartbeat: HEARTBEAT_MS });
   } catch (error) {
@@ -80,7 +87,6 @@ export async function* follow(
   });
   void connection.closed().then(stop);
   try {
-    if (empty) yield null;
     let caughtUp = empty;
     for await (const message of messages) {
       yield {
