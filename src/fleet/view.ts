@@ -170,6 +170,6 @@ export function fleetView(facts: FleetFacts): FleetView {
     hosts: { present: hosts.length - lost - stopped, lost, stopped },
     running: running(hosts),
     rollouts: rollouts(facts, hosts),
-    outcomes: [...facts.outcomes].sort((a, b) => b.at - a.at).slice(0, NEWEST).map(outcomeView),
+    outcomes: [...facts.outcomes].reverse().sort((a, b) => b.at - a.at).slice(0, NEWEST).map(outcomeView),
   };
 }

@@ -20,10 +20,11 @@ export const digestOf = (digit: string): string => digit.repeat(64);
 export const BAD = digestOf('b');
 
 /** An operator's key: what signs, and the JWK set of its public half. */
-export function operatorKey(): { signer: Signer; jwks: Buffer } {
+export function operatorKey(): { signer: Signer; jwks: Buffer; pem: string } {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = createPublicKey(privateKey).export({ format: 'jwk' });
-  return { signer: makeSigner(privateKey), jwks: Buffer.from(JSON.stringify({ keys: [jwk] })) };
+  const pem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+  return { signer: makeSigner(privateKey), jwks: Buffer.from(JSON.stringify({ keys: [jwk] })), pem };
 }
 
 /** An outcome of a host, right but for `change`. */
@@ -85,6 +86,7 @@ export interface FleetRig extends AsyncDisposable {
   readonly server: NatsServer;
   readonly signer: Signer;
   readonly jwks: Buffer;
+  readonly pem: string;
   readonly connection: NatsConnection;
   readonly connect: () => Promise<NatsConnection>;
   say(...outcomes: OutcomeRecord[]): Promise<void>;
@@ -96,7 +98,7 @@ export interface FleetRig extends AsyncDisposable {
 
 export async function fleetRig(): Promise<FleetRig> {
   const server = await startNats();
-  const { signer, jwks } = operatorKey();
+  const { signer, jwks, pem } = operatorKey();
   const keys = importOperatorKeys(jwks, 'the test');
   const connect = (): Promise<NatsConnection> =>
     connectNats(
@@ -113,6 +115,7 @@ export async function fleetRig(): Promise<FleetRig> {
     server,
     signer,
     jwks,
+    pem,
     connection: patient,
     connect,
     say: async (...outcomes) => {
