@@ -51,6 +51,8 @@ export type Recovered =
       readonly attempt: Attempt;
       readonly plan: Plan;
       readonly pid: number;
+      /** The daemon in the release, where it is to take this one's place. */
+      readonly successor?: Successor;
       readonly watch: Watch | null;
       readonly paused: ErrorRecord | null;
     }

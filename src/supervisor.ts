@@ -5,7 +5,7 @@
 import { createActor, type SnapshotFrom } from 'xstate';
 import { UpdateError, type ErrorRecord } from './errors.ts';
 import { workloadMachine } from './machines/workload.machine.ts';
-import type { Clock, Processes, Workload, WorkloadStatus } from './services/ports.ts';
+import type { Clock, LaunchedProcess, Processes, Workload, WorkloadStatus } from './services/ports.ts';
 import { supervision, type SupervisionPolicy } from './services/supervise.ts';
 import type { LaunchTarget } from './types.ts';
 
@@ -33,7 +33,19 @@ export function createSupervisor(
   ports: { readonly processes: Processes; readonly clock: Clock },
   policy: SupervisorPolicy,
 ): Supervisor {
-  const actor = createActor(workloadMachine.provide({ actors: supervision(ports, policy) }));
+  let adopted: LaunchedProcess | null = null;
+  /** The real ones, but the next launch finds its process running already. */
+  const processes: Pick<Processes, 'launch' | 'terminate'> = {
+    launch: (target, signal) => {
+      const running = adopted;
+      adopted = null;
+      return running === null ? ports.processes.launch(target, signal) : Promise.resolve(running);
+    },
+    terminate: (launched, graceMs) => ports.processes.terminate(launched, graceMs),
+  };
+  const actor = createActor(
+    workloadMachine.provide({ actors: supervision({ ...ports, processes }, policy) }),
+  );
   let startedAt: number | null = null;
   let lastPid: number | null = null;
 
@@ -131,6 +143,10 @@ export function createSupervisor(
         signal,
       ),
     endSurvivor: () => ports.processes.endSurvivor(policy.stopTimeoutMs),
+    adopt: async (target, signal) => {
+      adopted = await ports.processes.adopt(target);
+      return adopted === null ? null : start(target, signal);
+    },
     subscribe: (listener) => {
       actor.subscribe((snapshot) => {
         listener(status(snapshot));

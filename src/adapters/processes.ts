@@ -6,6 +6,7 @@
  * - The record names everything that may run: a launch first ends whatever the record still names, and the record goes
  *   only when no process of its group is left.
  * - When `launch` rejects, nothing of it runs.
+ * - What is adopted is the very process of the record: this boot, its pid and its start time.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -19,13 +20,15 @@ import { throwIfCancelled } from './disk-errors.ts';
 import { checkExecutable } from './executable.ts';
 import { GATE_FD, GATE_WORD, gated, isAtGate } from './gate-script.ts';
 import { processGroup, type ProcessGroup } from './process-group.ts';
-import { readBootId, readCommandLine, readStat } from './process-identity.ts';
-import { processRecordFile } from './process-record.ts';
+import { hasEnded, readBootId, readCommandLine, readExitStatus, readStat } from './process-identity.ts';
+import { processRecordFile, type ProcessRecord } from './process-record.ts';
 import { workloadEnv } from './workload-env.ts';
 
 /** How long the shell may take from the open gate to its `exec`, ms; after that the launch counts as done. */
 const EXEC_BOUND_MS = 5_000;
 const EXEC_POLL_MS = 2;
+/** How often an adopted process is looked at, ms. */
+const ADOPTED_POLL_MS = 200;
 /** A shell ends with these when `exec` fails (POSIX, sh, "Exit Status"). */
 const EXEC_FAILED: readonly (number | null)[] = [126, 127];
 
@@ -133,6 +136,21 @@ export function createProcesses(options: ProcessesOptions): Processes {
     return ended ? { pid: record.pid, version: record.version } : null;
   };
 
+  const runsStill = async ({
+    pid,
+    startTime,
+  }: Pick<ProcessRecord, 'pid' | 'startTime'>): Promise<boolean> => {
+    const stat = await readStat(pid);
+    return stat?.startTime === startTime && !hasEnded(stat);
+  };
+
+  /** The end of a process that this one did not start, or no longer knows as its child: nobody is told of it, so it is looked at. */
+  const untilEnded = async (record: ProcessRecord): Promise<ProcessExit> => {
+    while (await runsStill(record)) await clock.sleep(ADOPTED_POLL_MS, never);
+    // After `execve` it is our child still, and a zombie that keeps its exit status; nobody reaps it.
+    return (await readExitStatus(record.pid, record.startTime)) ?? { code: null, signal: null };
+  };
+
   /** Waits until the shell has become the program. */
   const untilExecuted = async ({ pid, exit }: Spawned, program: string): Promise<void> => {
     const deadline = clock.monotonic() + EXEC_BOUND_MS;
@@ -216,6 +234,15 @@ export function createProcesses(options: ProcessesOptions): Processes {
       await launched.exited;
       const record = await recordFile.read();
       if (record?.launchId === launch.launchId) await recordFile.remove();
+    },
+
+    adopt: async (target) => {
+      const record = await recordFile.read();
+      if (record === null || record.version !== target.ref.version) return null;
+      if (record.bootId !== (await readBootId()) || !(await runsStill(record))) return null;
+      const adopted: LaunchedProcess = { pid: record.pid, exited: untilEnded(record) };
+      launches.set(adopted, { group: processGroup(record, clock), launchId: record.launchId });
+      return adopted;
     },
 
     endSurvivor,

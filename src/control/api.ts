@@ -73,17 +73,17 @@ export interface WorkloadView {
 /** One attempt in the history. */
 export interface AttemptView {
   readonly id: string;
-  readonly trigger: Trigger;
+  readonly trigger: Trigger | 'unknown';
   readonly started_at: string;
   /** null while it is under way. */
   readonly ended_at: string | null;
-  readonly outcome: OutcomeKind | null;
+  readonly outcome: OutcomeKind | 'unknown' | null;
   readonly reason: string;
   readonly error: ErrorView | null;
   readonly from: string | null;
   readonly to: string | null;
   readonly digest: string | null;
-  readonly steps: readonly { readonly state: StateName; readonly at: string }[];
+  readonly steps: readonly { readonly state: StateName | 'unknown'; readonly at: string }[];
 }
 
 /** `GET /v1/attempts/{id}`: where an attempt is, or how it ended. Ended attempts are remembered for a while. */

@@ -1,13 +1,16 @@
 import { systemClock } from '../adapters/clock.ts';
 import { createServiceManager, takeNotifySettings } from '../adapters/service-manager.ts';
 import { complain } from '../complain.ts';
-import { explain, loadConfig } from '../config/index.ts';
+import { explain, loadConfig, stateDirIn } from '../config/index.ts';
 import { startDaemon } from '../daemon.ts';
+import { whyDisabled } from '../updater.ts';
 import { embedded } from '../embedded.ts';
 import type { UpdateError } from '../errors.ts';
 import { openInspector } from './inspector.ts';
 import { createLogger } from './log-output.ts';
-import { announce } from './service-notices.ts';
+import { HAND_OVER_TIMES } from './hand-over-times.ts';
+import { launch, takeLauncher } from './launch.ts';
+import { announce, type Announcer } from './service-notices.ts';
 
 /** What the role of the daemon needs from the command line. */
 export interface RunOptions {
@@ -40,18 +43,41 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   }
 }
 
+/**
+ * The state directory that says which daemon runs here; null where this program is the one. What was deployed runs where nothing is
+ * updated.
+ */
+async function launchFrom(configPath: string | undefined): Promise<string | null> {
+  try {
+    const { config } = await loadConfig({ path: configPath });
+    return whyDisabled(config) === null ? config.stateDir : null;
+  } catch {
+    // It may be meant for the newer daemon. If it is not, whoever starts now says what is wrong with it.
+    return stateDirIn(configPath);
+  }
+}
+
 async function run({ configPath, program, inspect = false }: RunOptions): Promise<number> {
   // First of all: a signal during the start must not leave a workload behind.
   const stop = asked();
+  const given = { ...process.env };
+  const launcher = takeLauncher(process.env);
+  const installed = launcher ?? { path: program, version: embedded.version };
+  const args = configPath === undefined ? [] : ['--config', configPath];
+  // A program without keys installs nothing, and so never has a next version.
+  const isBuilt = embedded.trust !== null;
+  const stateDir = isBuilt && launcher === null ? await launchFrom(configPath) : null;
+  const launched = stateDir === null ? [] : await launch({ stateDir, installed, args, env: given });
   const notify = takeNotifySettings(process.env, process.pid);
   const loaded = await loadConfig({ path: configPath });
   const { config, warnings } = loaded;
   const logger = createLogger(config);
-  for (const warning of warnings) logger.warn(warning);
+  for (const warning of [...launched, ...warnings]) logger.warn(warning);
 
   const inspector = inspect ? await openInspector(embedded) : null;
   if (inspector !== null) logger.info(`the Stately Inspector is at ${inspector.url}`);
   const fatal = Promise.withResolvers<never>();
+  let announcer: Announcer | null = null;
   const daemon = await startDaemon({
     config,
     settings: explain(loaded),
@@ -59,6 +85,19 @@ async function run({ configPath, program, inspect = false }: RunOptions): Promis
     program,
     logger,
     onFatal: fatal.reject,
+    installed,
+    ...(isBuilt && {
+      handOver: {
+        args,
+        env: given,
+        times: HAND_OVER_TIMES,
+        leave: async () => {
+          await announcer?.handingOver();
+          logger.info('the daemon gives way to its next version; the workload runs on');
+          return {};
+        },
+      },
+    }),
     ...(inspector !== null && { inspect: inspector.inspect }),
   });
   if (embedded.trust?.development === true)
@@ -67,7 +106,7 @@ async function run({ configPath, program, inspect = false }: RunOptions): Promis
   const warn = (error: UpdateError): void => {
     logger.warn({ code: error.code }, error.message);
   };
-  const announcer = announce({
+  announcer = announce({
     manager: createServiceManager({ ...notify, path: process.env['PATH'], warn }),
     api: daemon.api,
     clock: systemClock,

@@ -13,7 +13,7 @@ import { follow, type Arrived } from './follow.ts';
 import { giveOrder } from './give-order.ts';
 import { decideHalt, type HaltDecision, type HaltPolicy } from './halt-decision.ts';
 import { fleetNames } from './names.ts';
-import { createOrderBook } from './order-book.ts';
+import { createOrderLedger } from './order-ledger.ts';
 import type { OperatorKeys, OrderSigner } from './orders.ts';
 import { outcomeSchema, RECORD_LIMITS, type OrderPayload, type OutcomeRecord } from './records.ts';
 import { createTally, type Heard, type Spoken } from './tally.ts';
@@ -84,7 +84,7 @@ async function live(
   const { product, policy, keys, signer, now, tell } = options;
   const names = fleetNames(product);
   const tally = createTally();
-  const book = createOrderBook({ keys, product });
+  const ledger = createOrderLedger({ keys, product });
   const over = new AbortController();
   const stop = AbortSignal.any([signal, over.signal]);
   const reading = { outcomes: true, orders: true };
@@ -99,7 +99,7 @@ async function live(
     tell({ kind: 'decided', version, digest, decision });
     if (signer === null) return;
     const { failed, committed } = decision.because;
-    await giveOrder({ connection, product, signer, by: options.by ?? 'controller', now: now() }, book.of(digest), {
+    await giveOrder({ connection, product, signer, by: options.by ?? 'controller', now: now() }, ledger.of(digest), {
       action: 'halt',
       release: { version, digest },
       reason: decision.reason.slice(0, RECORD_LIMITS.text),
@@ -114,7 +114,7 @@ async function live(
   };
   const judge = async (digest: string): Promise<void> => {
     const spoken = tally.of(digest);
-    const { order, at } = book.of(digest);
+    const { order, at } = ledger.of(digest);
     if (spoken === null || (order !== null && holds(order, now()))) return;
     const words = order?.action === 'resume' ? spoken.words.filter((word) => word.at > at) : spoken.words;
     await halt({ ...spoken, words }, decideHalt(words, policy));
@@ -145,7 +145,7 @@ async function live(
   const caughtUp = (what: 'outcomes' | 'orders'): void => {
     reading[what] = false;
     if (reading.outcomes || reading.orders) return;
-    const halted = book.all().filter((order) => holds(order, now())).length;
+    const halted = ledger.all().filter((order) => holds(order, now())).length;
     tell({ kind: 'ready', outcomes: tally.all().reduce((sum, { words }) => sum + words.length, 0), halted });
     look();
   };
@@ -160,8 +160,8 @@ async function live(
     if (digest !== null) news.add(digest);
   };
   const hearOrder = async (message: Arrived): Promise<void> => {
-    const { digest, refused } = await book.hear(message);
-    const { order } = book.of(digest);
+    const { digest, refused } = await ledger.hear(message);
+    const { order } = ledger.of(digest);
     if (refused !== null) tell({ kind: 'refused', digest, error: refused });
     else if (order !== null && !reading.orders) tell({ kind: 'ordered', order });
     told.delete(digest);

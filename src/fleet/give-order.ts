@@ -2,7 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { fleetFault, isLostRace } from './faults.ts';
 import { fleetNames } from './names.ts';
-import type { Ordered } from './order-book.ts';
+import type { Ordered } from './order-ledger.ts';
 import { signOrder, type OrderSigner } from './orders.ts';
 import type { OrderPayload } from './records.ts';
 

@@ -3,7 +3,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { readOutcome } from './controller.ts';
 import { readAll, type Arrived } from './follow.ts';
 import { fleetNames } from './names.ts';
-import { createOrderBook, type OrderBook } from './order-book.ts';
+import { createOrderLedger, type OrderLedger } from './order-ledger.ts';
 import type { OperatorKeys } from './orders.ts';
 import { presenceSchema, type OutcomeRecord, type PresenceRecord } from './records.ts';
 import type { FleetFacts, Kept } from './view.ts';
@@ -11,7 +11,7 @@ import type { FleetFacts, Kept } from './view.ts';
 /** What {@link readFleet} reads. */
 export interface FleetReading extends FleetFacts {
   /** The orders, with their places in the stream: what a new order has to follow. */
-  readonly book: OrderBook;
+  readonly ledger: OrderLedger;
   /** Messages for releases that no operators' key has signed rightly. */
   readonly refused: number;
 }
@@ -58,16 +58,16 @@ export async function readFleet(
     readAll(connection, streams.outcomes, signal),
     readAll(connection, streams.orders, signal),
   ]);
-  const book = createOrderBook({ keys, product });
+  const ledger = createOrderLedger({ keys, product });
   let refused = 0;
-  for (const message of orders) if ((await book.hear(message)).refused !== null) refused += 1;
+  for (const message of orders) if ((await ledger.hear(message)).refused !== null) refused += 1;
   return {
     product,
     now,
     hosts: kept<PresenceRecord>(hosts, readPresence),
     outcomes: kept<OutcomeRecord>(outcomes, readOutcome),
-    orders: book.all(),
-    book,
+    orders: ledger.all(),
+    ledger,
     refused,
   };
 }

@@ -189,6 +189,7 @@ export const updateSetup = setup({
             attempt: recovered.attempt,
             plan: recovered.plan,
             pid: recovered.pid,
+            successor: recovered.successor ?? null,
             paused,
             held,
           };

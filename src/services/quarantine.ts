@@ -24,7 +24,7 @@ export function deservesQuarantine({ error, interruptions }: Verdict): boolean {
  * @throws UpdateError `QUARANTINE_FAILED`, whatever the cause
  */
 export const quarantine =
-  (ports: Pick<Ports, 'quarantine' | 'gate' | 'clock' | 'hooks' | 'reporter'>) =>
+  (ports: Pick<Ports, 'quarantine' | 'gate' | 'clock' | 'hooks' | 'reporter' | 'succession'>) =>
   async (
     { attempt, plan, verdict, owed = [], successor, afterCommit }: Steps['quarantine']['input'],
     signal: AbortSignal,
@@ -53,6 +53,8 @@ export const quarantine =
         reason: verdict.error,
         evidence: verdict.evidence,
       });
+      // Only now: should the power go before, the next start finds what failed once more.
+      await ports.succession.settle();
       return true;
     };
     try {

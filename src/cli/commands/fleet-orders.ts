@@ -103,7 +103,7 @@ interface OneOrder {
 }
 
 async function order({ reading, connection, signer, named, action, options, now }: OneOrder): Promise<OrderPayload> {
-  const before = reading.book.of(named.digest);
+  const before = reading.ledger.of(named.digest);
   const stands = before.order !== null && holds(before.order, now);
   // Nothing to change: the order that stands is the answer.
   if (before.order !== null && stands === (action === 'halt') && options.for === undefined) return before.order;

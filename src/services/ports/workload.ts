@@ -25,6 +25,11 @@ export interface Processes {
   launch(target: LaunchTarget, signal: AbortSignal): Promise<LaunchedProcess>;
   /** SIGTERM to the leader; after `graceMs` SIGKILL to the whole group. Resolves when no process of the group is left. */
   terminate(process: LaunchedProcess, graceMs: number): Promise<void>;
+  /**
+   * Takes over the process that an earlier daemon left, if it runs still and is of this version, as if it had been launched here; null
+   * when it is not. It never starts or ends anything.
+   */
+  adopt(target: LaunchTarget): Promise<LaunchedProcess | null>;
   /** Ends whatever group an earlier daemon left, known by boot id, pid and start time; null if there was none. */
   endSurvivor(graceMs: number): Promise<Survivor | null>;
 }
