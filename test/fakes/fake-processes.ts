@@ -77,6 +77,16 @@ export function createFakeProcesses(clock: Pick<Clock, 'sleep'>): FakeProcesses 
       return launched;
     },
     terminate: ({ pid }, graceMs) => stop(pid, graceMs),
+    adopt: async (target) => {
+      const { survivor } = fake;
+      const running = survivor === null ? undefined : table.get(survivor.pid);
+      if (survivor === null || running?.version !== target.ref.version) return null;
+      fake.survivor = null;
+      const exited = new Promise<ProcessExit>((resolve) => {
+        table.set(survivor.pid, { ...running, end: resolve });
+      });
+      return { pid: survivor.pid, exited };
+    },
     endSurvivor: async (graceMs) => {
       const { survivor } = fake;
       if (survivor === null) return null;

@@ -100,6 +100,15 @@ export function createFakeWorkload(calls: string[] = []): FakeWorkload {
     }),
     exit: (pid, signal) => exit(pid).wait(signal),
     crashLoop: (signal) => loop.wait(signal),
+    adopt: async (target, signal) => {
+      throwIfCancelled(signal);
+      const { survivor } = fake;
+      if (survivor?.version !== target.ref.version) return null;
+      calls.push(`adopt ${target.ref.version}`);
+      fake.survivor = null;
+      running = { pid: survivor.pid, target };
+      return { pid: survivor.pid };
+    },
     endSurvivor: async () => {
       calls.push('endSurvivor');
       const { survivor } = fake;

@@ -166,6 +166,15 @@ export function createSimProcesses(options: SimProcessesOptions): SimProcesses {
       const record = await recordFile.read();
       if (record?.pid === pid && record.bootId === table.bootId) await recordFile.remove();
     },
+    adopt: async (target) => {
+      const record = await recordFile.read();
+      const left =
+        record?.bootId === table.bootId && record.version === target.ref.version
+          ? table.processes.find(({ pid, startTime }) => pid === record.pid && startTime === record.startTime)
+          : undefined;
+      if (left === undefined) return null;
+      return { pid: left.pid, exited: new Promise<ProcessExit>((resolve) => exits.set(left.pid, resolve)) };
+    },
     endSurvivor,
   };
 }
