@@ -39,7 +39,7 @@ async function requireJournal({ stateDb }: StatePaths): Promise<void> {
   if (applicationId !== JOURNAL_APPLICATION_ID || !canRead(userVersion))
     throw new UpdateError(
       'STATE_DIR_UNUSABLE',
-      `expected a journal of layout ${String(JOURNAL_VERSION)} in ${stateDb}, found layout ${String(userVersion)} of application ${String(applicationId)}`,
+      `expected a journal of layout ${String(JOURNAL_VERSION)}, or one that its readers can read, in ${stateDb}, found layout ${String(userVersion)} of application ${String(applicationId)}`,
     );
 }
 
