@@ -323,6 +323,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
       // In this order, so that it is named at every moment.
       await recordFiles.main.write(record);
       await recordFiles.beside.remove();
+      check?.relieve();
     },
 
     adopt: async (target) => {

@@ -7,6 +7,7 @@ import { openApprovals } from '../adapters/approvals.ts';
 import { removeLeftovers } from '../adapters/atomic-file.ts';
 import { nodeDisk, type Disk } from '../adapters/disk.ts';
 import { openDownloads } from '../adapters/downloads.ts';
+import { createDrain } from '../adapters/drain.ts';
 import { createFeed } from '../adapters/feed.ts';
 import { createGate } from '../adapters/gate.ts';
 import { openHeadStore } from '../adapters/head-store.ts';
@@ -252,8 +253,17 @@ async function openPorts(
     hooks: own.hooks ?? createHooks(config.hooks),
     probeBeside:
       own.probeBeside ??
-      (check === null ? probe : await createBesideProbe(config.probe, () => check.beside())),
-    drain: own.drain ?? noDrain,
+      (check === null ? probe : await createBesideProbe(config.probe, () => check.pathOf('beside'))),
+    drain:
+      own.drain ??
+      createDrain({
+        hook: config.hooks.drain,
+        url: config.workload.drainUrl,
+        timeoutMs: config.workload.drainTimeoutMs,
+        checkSocket: () => check?.pathOf('main') ?? null,
+        clock,
+      }) ??
+      noDrain,
     succession: own.succession ?? fixedDaemon(embedded.version),
     orders: own.orders ?? noOrders,
     nudges: own.nudges ?? noNudges,
