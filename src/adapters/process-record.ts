@@ -2,7 +2,10 @@
  * The file that names the workload's process, so that a later daemon finds what an earlier one left running. It is a
  * file of its own: it survives the loss of `state.db`.
  *
- * Invariant: it is written durably before the first instruction of the process that it names.
+ * Invariants:
+ * - It is written durably before the first instruction of the process that it names.
+ * - It has the members that the first daemons knew: they would not know a survivor by another, and leave it running. What more is to
+ *   be said stands in a file of its own (docs/decisions/0017).
  */
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -13,7 +16,7 @@ import { guarded } from './disk-errors.ts';
 
 const CAP = 4096;
 
-const recordSchema = z.strictObject({
+const recordSchema = z.object({
   schema: z.literal(1),
   bootId: z.string().min(1),
   /** Never 0 or 1, nor negative: these would mean whole groups, or init. */

@@ -194,19 +194,29 @@ export function openSuccession(options: SuccessionOptions): DaemonSuccession {
     },
 
     selfTest: async (successor, signal) => {
-      const file = await checkedDaemonFile(disk, paths, successor);
-      const said = await runSelfTest(
-        await execCommand(file, ['self-test', ...options.args]),
-        options.env,
-        times.selfTestMs,
-        signal,
-      );
-      if (said !== null)
-        throw new UpdateError(
-          'DAEMON_SELF_TEST_FAILED',
-          `expected the daemon of ${successor.ref.version} to pass its self-test, found: ${said}`,
-          { evidence: said.split('\n') },
+      const test = async (file: string): Promise<string | null> =>
+        runSelfTest(
+          await execCommand(file, ['self-test', ...options.args]),
+          options.env,
+          times.selfTestMs,
+          signal,
         );
+      const said = await test(await checkedDaemonFile(disk, paths, successor));
+      if (said === null) return;
+      const evidence = said.split('\n');
+      // What this daemon would stumble over as well is not the new one's fault: a configuration that somebody broke meanwhile.
+      const own = await test(program);
+      if (own !== null)
+        throw new UpdateError(
+          'HANDOVER_FAILED',
+          `expected a host on which a daemon can start, found that this one could not either: ${own}`,
+          { evidence },
+        );
+      throw new UpdateError(
+        'DAEMON_SELF_TEST_FAILED',
+        `expected the daemon of ${successor.ref.version} to pass its self-test, found: ${said}`,
+        { evidence },
+      );
     },
 
     become: async (attempt, successor, signal) => {

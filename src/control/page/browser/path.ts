@@ -18,7 +18,9 @@ export function stepsOf(attempt: AttemptView): Step[] {
     attempt.trigger === 'recovery' || attempt.steps[0]?.state === 'idle'
       ? []
       : [{ state: 'idle', at: attempt.started_at }];
-  const steps = [...begin, ...attempt.steps];
+  // What only a newer daemon knows is not on this statechart.
+  const drawn = attempt.steps.filter((step): step is Step => step.state !== 'unknown');
+  const steps = [...begin, ...drawn];
   const last = steps.at(-1)?.state;
   if (attempt.ended_at !== null && last !== 'idle' && last !== 'failed')
     steps.push({ state: attempt.outcome === 'failed' ? 'failed' : 'idle', at: attempt.ended_at });
