@@ -12,9 +12,6 @@ import { UpdateError, hasErrno } from '../errors.ts';
 import type { Place } from '../services/ports.ts';
 import { openLibc } from './libc.ts';
 
-/** By this name the program finds it among its sockets (`LISTEN_FDNAMES`). */
-export const CHECK_SOCKET_NAME = 'check';
-
 /** The daemon's user alone. */
 const MODE = 0o600;
 /** As much of a launch id as tells launches apart; a path of a socket is at most 107 bytes (unix(7)). */
