@@ -8,7 +8,7 @@
  * - When `launch` rejects, nothing of it runs.
  * - What is adopted is the very process of the record: this boot, its pid and its start time.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Socket } from 'node:net';
@@ -18,7 +18,8 @@ import type { LaunchTarget } from '../types.ts';
 import { nodeDisk, type Disk } from './disk.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 import { checkExecutable } from './executable.ts';
-import { GATE_FD, GATE_WORD, gated, isAtGate } from './gate-script.ts';
+import { GATE_WORD, gated, isAtGate } from './gate-script.ts';
+import type { HeldSocket, ListenSockets } from './listen-sockets.ts';
 import { processGroup, type ProcessGroup } from './process-group.ts';
 import { hasEnded, readBootId, readCommandLine, readExitStatus, readStat } from './process-identity.ts';
 import { processRecordFile, type ProcessRecord } from './process-record.ts';
@@ -43,6 +44,8 @@ export interface ProcessesOptions {
   /** The daemon's own stdout and stderr, or a file that both are appended to (made with mode 0600). */
   readonly output: 'inherit' | { readonly file: string };
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
+  /** Listening sockets that are passed on from descriptor 3, as systemd does (sd_listen_fds(3)); none unless given. */
+  readonly sockets?: Pick<ListenSockets, 'open' | 'makeBlocking'>;
   /** Writes the record; the real disk unless told. */
   readonly disk?: Disk;
   /** The environment that is handed down; the daemon's own unless told. */
@@ -60,7 +63,7 @@ interface Spawned {
 }
 
 /** Waits until the child has a pid. */
-async function spawned(child: ChildProcess): Promise<Spawned> {
+async function spawned(child: ChildProcess, gateFd: number): Promise<Spawned> {
   let exit: ProcessExit | null = null;
   const exited = new Promise<ProcessExit>((resolve) => {
     child.once('exit', (code, signal) => {
@@ -74,7 +77,7 @@ async function spawned(child: ChildProcess): Promise<Spawned> {
   });
   // Later errors are failed sends of signals, which this file does not send through the child.
   child.on('error', () => undefined);
-  const gate = child.stdio[GATE_FD] as Socket;
+  const gate = child.stdio[gateFd] as Socket;
   // A shell that has gone closes its end; `exited` tells of that.
   gate.on('error', () => undefined);
   return { pid: child.pid ?? 0, gate, exited, exit: () => exit, kill: () => void child.kill('SIGKILL') };
@@ -84,14 +87,17 @@ async function spawnGated(
   argv: readonly string[],
   env: Record<string, string>,
   output: ProcessesOptions['output'],
+  sockets: readonly HeldSocket[],
 ): Promise<Spawned> {
   let log: FileHandle | null = null;
   try {
     if (output !== 'inherit') log = await open(output.file, 'a', 0o600);
     const out = log?.fd ?? 'inherit';
-    const { file, args } = gated(argv);
-    // Detached: a session and a group of its own. Its stdin is /dev/null.
-    return await spawned(spawn(file, args, { env, detached: true, stdio: ['ignore', out, out, 'pipe'] }));
+    const { file, args, gateFd } = gated(argv, sockets.length > 0);
+    const stdio: StdioOptions =
+      sockets.length > 0 ? ['pipe', out, out, ...sockets.map(({ fd }) => fd)] : ['ignore', out, out, 'pipe'];
+    // Detached: a session and a group of its own. The program's stdin is /dev/null.
+    return await spawned(spawn(file, args, { env, detached: true, stdio }), gateFd);
   } catch (error) {
     throw UpdateError.from(error, 'WORKLOAD_SPAWN_FAILED', `cannot start ${argv.join(' ')}`);
   } finally {
@@ -107,7 +113,7 @@ function describeExit({ code, signal }: ProcessExit): string {
  * Starts and ends the workload's processes, each launch in a session and process group of its own.
  *
  * - `launch` resolves once the program runs (its pid is the leader's). `WORKLOAD_START_FAILED`: the program cannot be
- *   executed; `WORKLOAD_SPAWN_FAILED`: this host cannot start processes or open the output file; `DISK_FULL`,
+ *   executed; `WORKLOAD_SPAWN_FAILED`: this host cannot start processes or open the output file; `LISTEN_FAILED`; `DISK_FULL`,
  *   `STATE_DIR_UNUSABLE`: the record cannot be written; `CANCELLED`. One launch at a time.
  * - `terminate` also sweeps a group whose leader has ended by itself; done already, it does nothing. With `graceMs` 0
  *   there is no SIGTERM. `WORKLOAD_STOP_FAILED` if something is left 5 s after SIGKILL.
@@ -203,13 +209,18 @@ export function createProcesses(options: ProcessesOptions): Processes {
     launch: async (target, signal) => {
       throwIfCancelled(signal);
       const launchId = randomBytes(16).toString('hex');
-      const env = workloadEnv(options.ownEnv ?? process.env, options.env, launchId);
       const [program = '', ...args] = options.command.map((part) =>
         part.replaceAll('{binary}', () => target.entry),
       );
-      const path = await checkExecutable(program, env['PATH']);
+      const own = options.ownEnv ?? process.env;
+      const path = await checkExecutable(program, { ...own, ...options.env }['PATH']);
       await endSurvivor(0);
-      const child = await spawnGated([path, ...args], env, options.output);
+      const sockets = (await options.sockets?.open()) ?? [];
+      // What ran before may have set it otherwise, and nothing of it is left.
+      options.sockets?.makeBlocking();
+      const names = sockets.map(({ name }) => name);
+      const env = workloadEnv(own, options.env, launchId, names);
+      const child = await spawnGated([path, ...args], env, options.output, sockets);
       try {
         const group = await passGate(child, launchId, target, signal, path);
         const launched: LaunchedProcess = { pid: child.pid, exited: child.exited };

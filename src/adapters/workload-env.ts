@@ -7,7 +7,7 @@ export const LAUNCH_ID_VARIABLE = 'CORESDK_LAUNCH_ID';
  * when it does not fit.
  */
 const PRIVATE =
-  /^(NOTIFY_SOCKET|WATCHDOG_(PID|USEC)|LISTEN_(PID|PIDFDID|FDS|FDNAMES)|FDSTORE|(MAIN|MANAGER)PID(FDID)?|INVOCATION_ID|SYSTEMD_EXEC_PID|MEMORY_PRESSURE_(WATCH|WRITE)|NODE_CHANNEL_(FD|SERIALIZATION_MODE)|NODE_OPTIONS)$/;
+  /^(NOTIFY_SOCKET|WATCHDOG_(PID|USEC)|LISTEN_(PID|PIDFDID|FDS|FDNAMES)|FDSTORE|(MAIN|MANAGER)PID(FDID)?|INVOCATION_ID|SYSTEMD_EXEC_PID|MEMORY_PRESSURE_(WATCH|WRITE)|NODE_CHANNEL_(FD|SERIALIZATION_MODE)|NODE_OPTIONS|CORESDK_HELD_SOCKETS)$/;
 
 /**
  * An environment without what is private to the daemon: for everything that it starts.
@@ -30,11 +30,16 @@ export function withoutPrivate(own: Readonly<NodeJS.ProcessEnv>): Record<string,
  * @param own - the daemon's environment
  * @param configured - `workload.env`; may set anything, `NODE_OPTIONS` too
  * @param launchId - names this launch
+ * @param socketNames - of the listening sockets that it is given, which nothing overrides either; with none, nothing is said of them.
+ * The gate adds `LISTEN_PID`
  */
 export function workloadEnv(
   own: Readonly<NodeJS.ProcessEnv>,
   configured: Readonly<Record<string, string>>,
   launchId: string,
+  socketNames: readonly string[] = [],
 ): Record<string, string> {
-  return { ...withoutPrivate(own), ...configured, [LAUNCH_ID_VARIABLE]: launchId };
+  const env = { ...withoutPrivate(own), ...configured, [LAUNCH_ID_VARIABLE]: launchId };
+  if (socketNames.length === 0) return env;
+  return { ...env, LISTEN_FDS: String(socketNames.length), LISTEN_FDNAMES: socketNames.join(':') };
 }

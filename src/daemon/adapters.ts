@@ -7,16 +7,19 @@ import { openDownloads } from '../adapters/downloads.ts';
 import { createFeed } from '../adapters/feed.ts';
 import { createGate } from '../adapters/gate.ts';
 import { openHeadStore } from '../adapters/head-store.ts';
+import { probeOfHeld } from '../adapters/held-probe.ts';
 import { createHooks } from '../adapters/hooks.ts';
 import { createHttpClient } from '../adapters/http-client.ts';
+import type { InheritedSocket } from '../sockets/inherited-sockets.ts';
 import { createIds } from '../adapters/ids.ts';
 import { fixedDaemon } from '../adapters/fixed-daemon.ts';
+import { openListenSockets, type ListenSockets } from '../adapters/listen-sockets.ts';
 import { openJournal } from '../adapters/journal.ts';
 import { readMachineId } from '../adapters/machine-id.ts';
 import { noDrain } from '../adapters/no-drain.ts';
 import { noNudges, noOrders } from '../adapters/no-fleet.ts';
 import { openPauses } from '../adapters/pauses.ts';
-import { createProbe } from '../adapters/probe.ts';
+import { createProbe, probeTarget } from '../adapters/probe.ts';
 import { createProcesses } from '../adapters/processes.ts';
 import { openQuarantine } from '../adapters/quarantine.ts';
 import { openStateDir, statePaths, wasUsed, type StatePaths } from '../adapters/state-dir.ts';
@@ -28,7 +31,7 @@ import { windowAt } from '../config/windows.ts';
 import type { Embedded } from '../embedded.ts';
 import { UpdateError } from '../errors.ts';
 import { UNKNOWN_VERSION } from '../services/image.ts';
-import type { Ports, Reporter, Succession } from '../services/ports.ts';
+import type { Ports, Reporter, Succession, Workload } from '../services/ports.ts';
 import { createSupervisor, type Supervisor } from '../supervisor.ts';
 import { startGuard } from './guard-role.ts';
 import { describeHost } from './host.ts';
@@ -47,6 +50,8 @@ export interface AdapterOptions {
   readonly installed?: Installed | undefined;
   /** How this program gives way to a newer one; where it is not given, it cannot. */
   readonly handOver?: HandOver | undefined;
+  /** Sockets that this process was started with (`takeInheritedSockets`); none unless given. */
+  readonly inheritedSockets?: readonly InheritedSocket[];
   /** The disk that the adapters write to; the real one unless told. */
   readonly disk?: Disk;
   /** Adapters in place of the real ones, which are not even opened then. What is reported is always heard by the updater itself. */
@@ -56,6 +61,8 @@ export interface AdapterOptions {
 /** The adapters, open. */
 export interface OpenAdapters {
   readonly ports: Ports;
+  /** The workload's listening sockets; none where the workload itself was given from outside. */
+  readonly sockets: ListenSockets | null;
   /** Closes the feed and the journal, which frees the one-daemon lock. */
   close(): Promise<void>;
 }
@@ -77,16 +84,34 @@ export function baselineOf({
 }
 
 /**
+ * The workload's listening sockets: those that this process was given, and, with the first start of the workload, the others.
+ *
+ * @throws UpdateError `CONFIG_INVALID`, `LISTEN_FAILED`
+ */
+export function openSockets(
+  { config, inheritedSockets = [] }: AdapterOptions,
+  warn: (error: UpdateError) => void,
+): Promise<ListenSockets> {
+  return openListenSockets({ specs: config.workload.listen, inherited: inheritedSockets, warn });
+}
+
+/**
  * Starts the supervisor of the workload; it runs nothing yet.
  *
  * @param recordPath - where the identity of the running workload is written
+ * @param sockets - passed on to whatever runs
  */
-export function openSupervisor({ config, disk = nodeDisk }: AdapterOptions, recordPath: string): Supervisor {
+export function openSupervisor(
+  { config, disk = nodeDisk }: AdapterOptions,
+  recordPath: string,
+  sockets: ListenSockets,
+): Supervisor {
   const { workload } = config;
   const processes = createProcesses({
     command: workload.command,
     env: workload.env,
     recordPath,
+    sockets,
     disk,
     output: workload.output === 'inherit' ? 'inherit' : { file: workload.output },
     clock: systemClock,
@@ -140,7 +165,7 @@ export async function openAdapters(options: AdapterOptions, reporter: Reporter):
     for (const end of closers.splice(0)) await end();
   };
   try {
-    return { ports: await openPorts(options, reporter, closers), close };
+    return { ...(await openPorts(options, reporter, closers)), close };
   } catch (error) {
     // Whoever embeds the updater may try again in the same process: no lock and no socket may stay behind.
     await close();
@@ -156,8 +181,10 @@ function openOwnSuccession(
     paths,
     journal,
     reporter,
+    carry,
     ...needs
   }: Pick<Ports, 'store' | 'clock' | 'journal'> & {
+    readonly carry: () => Readonly<Record<string, string>>;
     readonly disk: Disk;
     readonly paths: StatePaths;
     readonly reporter: Reporter;
@@ -175,7 +202,8 @@ function openOwnSuccession(
       const more = await leave();
       // Frees the lock; the kernel would do so too, since nothing but the standard streams outlasts `execve`.
       journal.end();
-      return more;
+      // Last of all: a child that is started after it would keep the sockets too.
+      return { ...more, ...carry() };
     },
     guard: (attempt) =>
       startGuard(program, { stateDir: config.stateDir, attempt, installed: installed.path, args }, env),
@@ -185,11 +213,22 @@ function openOwnSuccession(
   });
 }
 
+async function openWorkload(
+  options: AdapterOptions,
+  recordPath: string,
+  warn: (error: UpdateError) => void,
+): Promise<{ workload: Workload; sockets: ListenSockets | null }> {
+  const { workload } = options.adapters ?? {};
+  if (workload !== undefined) return { workload, sockets: null };
+  const sockets = await openSockets(options, warn);
+  return { workload: openSupervisor(options, recordPath, sockets), sockets };
+}
+
 async function openPorts(
   options: AdapterOptions,
   reporter: Reporter,
   closers: (() => void | Promise<void>)[],
-): Promise<Ports> {
+): Promise<Omit<OpenAdapters, 'close'>> {
   const { config, embedded, adapters: own = {}, disk = nodeDisk } = options;
   const { clock = systemClock } = own;
   // A bad key is told before anything is written.
@@ -201,7 +240,7 @@ async function openPorts(
     if (opened !== null) closers.push(() => opened.close());
     feed = opened;
   }
-  const probe = own.probe ?? (await createProbe(config.probe));
+  const plainProbe = own.probe ?? (await createProbe(config.probe));
   const onDisk = KEPT_ON_DISK.some((name) => own[name] === undefined);
   const paths = onDisk ? await openStateDir(config.stateDir, disk) : statePaths(config.stateDir);
   let { journal } = own;
@@ -228,7 +267,15 @@ async function openPorts(
     own.succession ??
     (options.handOver === undefined
       ? fixedDaemon(embedded.version)
-      : openOwnSuccession(options, options.handOver, { disk, paths, store, clock, journal, reporter }));
+      : openOwnSuccession(options, options.handOver, {
+          disk,
+          paths,
+          store,
+          clock,
+          journal,
+          reporter,
+          carry: () => sockets?.carry() ?? {},
+        }));
   closers.push(async () => {
     try {
       await succession.atRest?.();
@@ -239,7 +286,18 @@ async function openPorts(
   });
   const approvals = own.approvals ?? openApprovals(disk, paths.approvals);
   const { windows, approval } = config.update;
-  return {
+  const { workload, sockets } = await openWorkload(options, paths.workloadRecord, (error) => {
+    reporter.report({ kind: 'warning', error: error.toRecord() });
+  });
+  if (sockets !== null)
+    closers.push(() => {
+      sockets.close();
+    });
+  const probe =
+    sockets === null || own.probe !== undefined
+      ? plainProbe
+      : probeOfHeld(plainProbe, probeTarget(config.probe), sockets);
+  const ports: Ports = {
     clock,
     ids: own.ids ?? createIds(clock),
     feed,
@@ -248,7 +306,7 @@ async function openPorts(
     store,
     quarantine: own.quarantine ?? (await openQuarantine(disk, paths.quarantine)),
     journal,
-    workload: own.workload ?? openSupervisor(options, paths.workloadRecord),
+    workload,
     probe,
     gate:
       own.gate ??
@@ -273,4 +331,5 @@ async function openPorts(
       machineId: await readMachineId(disk, paths.machineId),
     },
   };
+  return { ports, sockets };
 }

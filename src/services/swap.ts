@@ -12,7 +12,7 @@ import type { Settings } from './settings.ts';
  * From the stop to the start nobody answers, so nothing is done there that can be done before.
  *
  * @throws UpdateError `WORKLOAD_STOP_FAILED`, `PROBE_ADDRESS_TAKEN`, `STAGE_FAILED`, `VERSION_DAMAGED`, `VERSION_NOT_FOUND`,
- * `WORKLOAD_START_FAILED`, `WORKLOAD_SPAWN_FAILED`, `DISK_FULL`, `STATE_DIR_UNUSABLE`
+ * `LISTEN_FAILED`, `WORKLOAD_START_FAILED`, `WORKLOAD_SPAWN_FAILED`, `DISK_FULL`, `STATE_DIR_UNUSABLE`
  */
 export const swap =
   (
