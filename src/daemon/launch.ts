@@ -5,6 +5,7 @@
  * Invariants:
  * - A start on trial is counted durably before it is made; where it cannot be counted, it is not made.
  * - Who was started by a launcher starts what it is, and launches nothing: there is no loop.
+ * - A start on trial is watched by a guard: the one of the hand-over, or, where a power cut or the end of a container ended that, another.
  * - Whatever is wrong with the record or the files, some daemon starts: at last the installed one.
  */
 import { nodeDisk, type Disk } from '../adapters/disk.ts';
@@ -46,6 +47,19 @@ export function takeLauncher(env: NodeJS.ProcessEnv): Installed | null {
   return path === undefined || version === undefined || path === '' ? null : { path, version };
 }
 
+/** Under this the guard tells whom it starts that it is there. */
+const GUARDED = 'CORESDK_GUARDED';
+
+/** The environment of a launcher that a guard starts. */
+export const guardedEnv: Readonly<Record<string, string>> = { [GUARDED]: '1' };
+
+/** Whether a guard started this program; takes that out of the environment. */
+export function takeGuarded(env: NodeJS.ProcessEnv): boolean {
+  const { [GUARDED]: guarded } = env;
+  Reflect.deleteProperty(env, GUARDED);
+  return guarded !== undefined;
+}
+
 /** What {@link launch} needs. */
 export interface LaunchOptions {
   /** Absolute; the daemon's state directory. */
@@ -55,6 +69,8 @@ export interface LaunchOptions {
   /** The arguments of the role of the daemon. */
   readonly args: readonly string[];
   readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** Starts a guard for the trial of an attempt; null where one is there already. */
+  readonly guard: ((attempt: string) => Promise<void>) | null;
   readonly disk?: Disk;
   /** `execve(2)`; the real one unless told. */
   readonly exec?: (command: ExecCommand, env: NodeJS.ProcessEnv) => void;
@@ -71,7 +87,7 @@ async function keep(disk: Disk, path: string, before: DaemonRecord, after: Daemo
  * @returns lines for the log: what was not as usual
  */
 export async function launch(options: LaunchOptions): Promise<readonly string[]> {
-  const { stateDir, installed, args, env, disk = nodeDisk, exec = execInto } = options;
+  const { stateDir, installed, args, env, guard, disk = nodeDisk, exec = execInto } = options;
   const paths = statePaths(stateDir);
   const said: string[] = [];
   let record = NO_RECORD;
@@ -99,6 +115,7 @@ export async function launch(options: LaunchOptions): Promise<readonly string[]>
       await keep(disk, paths.daemonRecord, record, { ...choice.record, process });
       if (typeof file !== 'string') return said;
       record = choice.record;
+      if (trial !== null) await guard?.(trial.attempt);
       exec(await execCommand(file, args), { ...env, ...launcherEnv(installed) });
       throw new UpdateError(
         'HANDOVER_FAILED',
