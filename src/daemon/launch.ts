@@ -85,6 +85,7 @@ async function keep(disk: Disk, path: string, before: DaemonRecord, after: Daemo
  * Chooses the daemon that runs on this host, and becomes it. Resolves where that is this program.
  *
  * @returns lines for the log: what was not as usual
+ * @throws UpdateError `ALREADY_RUNNING`
  */
 export async function launch(options: LaunchOptions): Promise<readonly string[]> {
   const { stateDir, installed, args, env, guard, disk = nodeDisk, exec = execInto } = options;
@@ -97,8 +98,12 @@ export async function launch(options: LaunchOptions): Promise<readonly string[]>
     if (record.current === null && record.trial === null && record.process === null) return said;
     const self = await thisProcess();
     const watched = record.process;
-    // Whoever is started beside a daemon that runs is about to be told so; that says nothing against the one on trial.
-    if (watched !== null && !isSameProcess(watched, self) && (await isRunning(watched))) return said;
+    // Not left to the lock: a daemon on trial may end before it is asked for, and then the wrong one would have it.
+    if (watched !== null && !isSameProcess(watched, self) && (await isRunning(watched)))
+      throw new UpdateError(
+        'ALREADY_RUNNING',
+        `expected to be the only daemon on ${stateDir}, found that process ${String(watched.pid)} is one`,
+      );
     for (;;) {
       const choice = choose(record, installed.version);
       if (choice.why !== null) said.push(choice.why);
@@ -123,6 +128,7 @@ export async function launch(options: LaunchOptions): Promise<readonly string[]>
       );
     }
   } catch (error) {
+    if (error instanceof UpdateError && error.code === 'ALREADY_RUNNING') throw error;
     // A record that cannot be read or written, or a system that refuses to start the file: this program is there, and works.
     said.push(`${installed.version} runs, the installed daemon: ${UpdateError.from(error).message}`);
     return said;
