@@ -32,6 +32,8 @@ export interface StatePaths {
   readonly paused: string;
   /** The releases that a person approved. */
   readonly approvals: string;
+  /** That this host may hold a lease of its fleet, while it may. */
+  readonly lease: string;
   /** Which daemon this host runs, and which one is on trial. */
   readonly daemonRecord: string;
 }
@@ -51,6 +53,7 @@ export function statePaths(root: string): StatePaths {
     machineId: join(root, 'machine-id'),
     paused: join(root, 'paused.json'),
     approvals: join(root, 'approvals.json'),
+    lease: join(root, 'lease.json'),
     daemonRecord: join(root, 'daemon.json'),
   };
 }

@@ -1,11 +1,14 @@
 /** Opens the adapters of a daemon. Nothing else makes them. */
+import { dirname } from 'node:path';
+import { createBesideProbe } from '../adapters/beside-probe.ts';
+import { checkSockets, type CheckSockets } from '../adapters/check-sockets.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { openApprovals } from '../adapters/approvals.ts';
 import { removeLeftovers } from '../adapters/atomic-file.ts';
 import { nodeDisk, type Disk } from '../adapters/disk.ts';
 import { openDownloads } from '../adapters/downloads.ts';
+import { createDrain } from '../adapters/drain.ts';
 import { createFeed } from '../adapters/feed.ts';
-import { createGate } from '../adapters/gate.ts';
 import { openHeadStore } from '../adapters/head-store.ts';
 import { probeOfHeld } from '../adapters/held-probe.ts';
 import { createHooks } from '../adapters/hooks.ts';
@@ -27,12 +30,12 @@ import { openSuccession, type DaemonSuccession, type SuccessionOptions } from '.
 import { openTlsFiles } from '../adapters/tls-files.ts';
 import { openVersionStore } from '../adapters/version-store.ts';
 import type { Config } from '../config/index.ts';
-import { windowAt } from '../config/windows.ts';
 import type { Embedded } from '../embedded.ts';
 import { UpdateError } from '../errors.ts';
 import { UNKNOWN_VERSION } from '../services/image.ts';
 import type { Ports, Reporter, Succession, Workload } from '../services/ports.ts';
 import { createSupervisor, type Supervisor } from '../supervisor.ts';
+import { openGate } from './gate.ts';
 import { startGuard } from './guard-role.ts';
 import { describeHost } from './host.ts';
 import { launcherEnv, type Installed } from './launch.ts';
@@ -88,11 +91,18 @@ export function baselineOf({
  *
  * @throws UpdateError `CONFIG_INVALID`, `LISTEN_FAILED`
  */
-export function openSockets(
+export async function openSockets(
   { config, inheritedSockets = [] }: AdapterOptions,
   warn: (error: UpdateError) => void,
 ): Promise<ListenSockets> {
-  return openListenSockets({ specs: config.workload.listen, inherited: inheritedSockets, warn });
+  const { listen, swap } = config.workload;
+  const sockets = await openListenSockets({ specs: listen, inherited: inheritedSockets, warn });
+  if (swap === 'overlap' && listen.length === 0 && sockets.held().length === 0)
+    throw new UpdateError(
+      'CONFIG_INVALID',
+      'expected workload.listen beside workload.swap: overlap, or sockets from systemd, found neither: two versions cannot bind one address',
+    );
+  return sockets;
 }
 
 /**
@@ -100,11 +110,13 @@ export function openSockets(
  *
  * @param recordPath - where the identity of the running workload is written
  * @param sockets - passed on to whatever runs
+ * @param check - the check addresses, where two versions may run at once
  */
 export function openSupervisor(
   { config, disk = nodeDisk }: AdapterOptions,
   recordPath: string,
   sockets: ListenSockets,
+  check: CheckSockets | null = null,
 ): Supervisor {
   const { workload } = config;
   const processes = createProcesses({
@@ -112,6 +124,7 @@ export function openSupervisor(
     env: workload.env,
     recordPath,
     sockets,
+    check,
     disk,
     output: workload.output === 'inherit' ? 'inherit' : { file: workload.output },
     clock: systemClock,
@@ -217,11 +230,12 @@ async function openWorkload(
   options: AdapterOptions,
   recordPath: string,
   warn: (error: UpdateError) => void,
-): Promise<{ workload: Workload; sockets: ListenSockets | null }> {
+): Promise<{ workload: Workload; sockets: ListenSockets | null; check: CheckSockets | null }> {
   const { workload } = options.adapters ?? {};
-  if (workload !== undefined) return { workload, sockets: null };
+  if (workload !== undefined) return { workload, sockets: null, check: null };
   const sockets = await openSockets(options, warn);
-  return { workload: openSupervisor(options, recordPath, sockets), sockets };
+  const check = options.config.workload.swap === 'overlap' ? checkSockets(dirname(recordPath)) : null;
+  return { workload: openSupervisor(options, recordPath, sockets, check), sockets, check };
 }
 
 async function openPorts(
@@ -285,8 +299,7 @@ async function openPorts(
     }
   });
   const approvals = own.approvals ?? openApprovals(disk, paths.approvals);
-  const { windows, approval } = config.update;
-  const { workload, sockets } = await openWorkload(options, paths.workloadRecord, (error) => {
+  const { workload, sockets, check } = await openWorkload(options, paths.workloadRecord, (error) => {
     reporter.report({ kind: 'warning', error: error.toRecord() });
   });
   if (sockets !== null)
@@ -297,6 +310,26 @@ async function openPorts(
     sockets === null || own.probe !== undefined
       ? plainProbe
       : probeOfHeld(plainProbe, probeTarget(config.probe), sockets);
+  const host = own.host ?? {
+    ...describeHost(embedded),
+    machineId: await readMachineId(disk, paths.machineId),
+  };
+  let { gate } = own;
+  if (gate === undefined) {
+    const { machineId } = host;
+    const opened = await openGate({
+      config,
+      clock,
+      reporter,
+      approvals,
+      disk,
+      leaseFile: paths.lease,
+      machineId,
+      natsLease: null,
+    });
+    closers.unshift(() => opened.close());
+    ({ gate } = opened);
+  }
   const ports: Ports = {
     clock,
     ids: own.ids ?? createIds(clock),
@@ -308,28 +341,27 @@ async function openPorts(
     journal,
     workload,
     probe,
-    gate:
-      own.gate ??
-      createGate({
-        windowAt: windows.length === 0 ? null : (now) => windowAt(windows, now),
-        approval,
-        approvals,
-        clock,
-        reporter,
-      }),
+    gate,
     approvals,
     pauses: own.pauses ?? openPauses(disk, paths.paused),
     hooks: own.hooks ?? createHooks(config.hooks),
-    probeBeside: own.probeBeside ?? probe,
-    drain: own.drain ?? noDrain,
+    probeBeside:
+      own.probeBeside ??
+      (check === null ? probe : await createBesideProbe(config.probe, () => check.beside())),
+    drain:
+      own.drain ??
+      createDrain({
+        hook: config.hooks.drain,
+        url: config.workload.drainUrl,
+        timeoutMs: config.workload.drainTimeoutMs,
+        clock,
+      }) ??
+      noDrain,
     succession,
     orders: own.orders ?? noOrders,
     nudges: own.nudges ?? noNudges,
     reporter,
-    host: own.host ?? {
-      ...describeHost(embedded),
-      machineId: await readMachineId(disk, paths.machineId),
-    },
+    host,
   };
   return { ports, sockets };
 }

@@ -15,7 +15,7 @@ type Needs = Pick<
   Ports,
   'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'store' | 'quarantine' | 'journal' | 'succession'
 >;
-type Policy = Pick<Settings, 'channel' | 'checkIntervalMs' | 'minAgeMs' | 'allowSecurityOverride'>;
+type Policy = Pick<Settings, 'channel' | 'checkIntervalMs' | 'minAgeMs' | 'allowSecurityOverride' | 'group'>;
 
 /**
  * What there is to say of a release that is on disk already and carries the daemon alone: `current` never names it, so that a check

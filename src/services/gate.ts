@@ -27,7 +27,10 @@ type Needs = Pick<
   | 'journal'
   | 'succession'
 >;
-type Policy = Pick<Settings, 'minAgeMs' | 'allowSecurityOverride' | 'checkIntervalMs' | 'jitter' | 'swap'>;
+type Policy = Pick<
+  Settings,
+  'minAgeMs' | 'allowSecurityOverride' | 'group' | 'checkIntervalMs' | 'jitter' | 'swap'
+>;
 
 /** The channel's head as it is now; null when the feed is away. */
 async function headNow(ports: Needs, channel: FeedChannel, signal: AbortSignal): Promise<Head | null> {
@@ -215,6 +218,8 @@ export const gate =
         return { go: false, error: way };
       }
       await ports.hooks.run('pre_swap', { attempt, plan, outcome: null, error: null }, signal);
+      const lost = ports.gate.lost?.(attempt) ?? null;
+      if (lost !== null) throw new UpdateError(lost.code, lost.message);
       return { go: true, plan, ...way };
     } catch (error) {
       await ports.gate.release(attempt);
