@@ -16,13 +16,13 @@ const REQUEST_MS = 5_000;
  * sending on it just now, and would find it closed: HTTP/1.1 has no word for "no more" but in an answer (RFC 9112, section 9.6). So the next
  * request is answered with `Connection: close`, and only who is silent for so long is cut off.
  */
-const LINGER_MS = 500;
+const LINGER_MS = 200;
 
 /** A port that accepts HTTP connections. */
 export interface HttpPort {
   readonly address: AddressInfo;
   /**
-   * Stops accepting, closes idle connections (on a socket that was given, once they are silent for half a second), lets requests in flight
+   * Stops accepting, closes idle connections (on a socket that was given, once they are silent for a fifth of a second), lets requests in flight
    * finish for `drainMs`.
    */
   close(drainMs: number): Promise<void>;

@@ -32,7 +32,7 @@ export interface Sidecar {
   readonly grpcAddress: AddressInfo | null;
   /**
    * Says on both ports that it is not healthy any more, accepts nothing new, closes idle connections (on a socket that it was given,
-   * after half a second), lets what is in flight finish for 5 s, then closes what is left. Again: the same promise.
+   * after a fifth of a second), lets what is in flight finish for 5 s, then closes what is left. Again: the same promise.
    */
   close(): Promise<void>;
 }
