@@ -24,7 +24,8 @@ const file = (path: string, text: string, mode: BundleFile['mode']): BundleFile 
   mode,
 });
 
-const EXITS = file('workload', '#!/bin/sh\nexit 3\n', 0o755);
+/** Another file each time: a release that failed once is not tried again. */
+const exits = (version: string): BundleFile => file('workload', `#!/bin/sh\n# ${version}\nexit 3\n`, 0o755);
 const HERE = import.meta.dirname;
 
 const bundled = async (version: string, kind: Kind): Promise<string> => {
@@ -59,7 +60,7 @@ export const serveProgram: BenchProgram = {
   path: '/version',
   grpc: true,
   files: async (version, kind) =>
-    kind === 'exits' ? [EXITS] : [file('workload', await bundled(version, kind), 0o755)],
+    kind === 'exits' ? [exits(version)] : [file('workload', await bundled(version, kind), 0o755)],
   env: (http, grpc) => ({
     CORESDK_HTTP_ADDR: `127.0.0.1:${String(http)}`,
     CORESDK_GRPC_ADDR: `127.0.0.1:${String(grpc)}`,
@@ -81,7 +82,7 @@ export const gunicornProgram: BenchProgram = {
   files: (version, kind) =>
     Promise.resolve(
       kind === 'exits'
-        ? [EXITS]
+        ? [exits(version)]
         : [
             file(
               'workload',
