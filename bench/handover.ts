@@ -48,13 +48,13 @@ export interface HandoverFigures {
 }
 
 /** How long a version may take to become healthy, s: what a release costs that never does. */
-const ROLLBACK_TIMEOUT_S = 3;
+const ROLLBACK_TIMEOUT_S = 8;
 const DEADLINE_MS = 60_000;
 
-/** Every fifth release answers 500 for ever, every seventh ends at once. */
+/** Every tenth release answers 500 for ever, every fifth ends at once. */
 function kindOf(update: number): Kind {
-  if (update % 5 === 4) return 'unhealthy';
-  return update % 7 === 6 ? 'exits' : 'good';
+  if (update % 10 === 4) return 'unhealthy';
+  return update % 5 === 3 ? 'exits' : 'good';
 }
 
 async function say(load: ChildProcess, word: 'report' | 'stop'): Promise<LoadFigures> {
