@@ -5,10 +5,9 @@
  *
  *     npm run test:handover [-- --load PERCENT] [-- --updates 20] [-- --only serve|gunicorn]
  */
-import { execFileSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { measureHandover, scaled } from '../bench/handover.ts';
-import { gunicornProgram, serveProgram } from '../bench/handover/workloads.ts';
+import { gunicornProgram, hasGunicorn, serveProgram } from '../bench/handover/workloads.ts';
 
 const { values } = parseArgs({
   options: {
@@ -17,15 +16,6 @@ const { values } = parseArgs({
     only: { type: 'string' },
   },
 });
-
-function hasGunicorn(): boolean {
-  try {
-    execFileSync('gunicorn', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const say = (line: string): void => {
   console.error(line);

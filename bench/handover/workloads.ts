@@ -1,4 +1,5 @@
 /** Programs that are updated under load, each in a good and an unhealthy version. */
+import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import type { BundleFile } from '../../src/publish/bundle-writer.ts';
@@ -96,3 +97,13 @@ exec gunicorn --chdir "$(dirname "$0")" --bind "127.0.0.1:$PORT" --worker-class 
     ),
   env: (http) => ({ PORT: String(http), PYTHONDONTWRITEBYTECODE: '1' }),
 };
+
+/** Whether gunicorn is installed. */
+export function hasGunicorn(): boolean {
+  try {
+    execFileSync('gunicorn', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
