@@ -21,6 +21,7 @@ import { openJournal } from '../adapters/journal.ts';
 import { readMachineId } from '../adapters/machine-id.ts';
 import { noDrain } from '../adapters/no-drain.ts';
 import { noNudges, noOrders } from '../adapters/no-fleet.ts';
+import { createMirroredFeed, type Mirror } from '../adapters/mirrored-feed.ts';
 import { openPauses } from '../adapters/pauses.ts';
 import { createProbe, probeTarget } from '../adapters/probe.ts';
 import { createProcesses } from '../adapters/processes.ts';
@@ -132,8 +133,19 @@ export function openSupervisor(
   return createSupervisor({ processes, clock: systemClock }, workload);
 }
 
-/** The feed, and the one client by which everything is asked of it. It sends nothing yet. */
+/** The feed, and the clients by which everything is asked of it and of its mirrors. It sends nothing yet. */
 export async function openFeed(
+  url: string,
+  config: Pick<Config, 'update' | 'http'>,
+): Promise<ReturnType<typeof createFeed>> {
+  const mirrors = config.update.mirrors.filter((it) => it !== url);
+  if (mirrors.length === 0) return openMirror(url, config);
+  const opened: Mirror[] = [];
+  for (const it of [url, ...mirrors]) opened.push({ url: it, feed: await openMirror(it, config) });
+  return createMirroredFeed(opened, systemClock);
+}
+
+async function openMirror(
   url: string,
   { update, http }: Pick<Config, 'update' | 'http'>,
 ): Promise<ReturnType<typeof createFeed>> {
@@ -147,9 +159,9 @@ export async function openFeed(
   });
 }
 
-/** The feed's address: the operator's, else the one that the program was built with. */
+/** The feed's address: the operator's, else the one that the program was built with, else the first mirror. */
 export function feedUrlOf({ config, embedded }: Pick<AdapterOptions, 'config' | 'embedded'>): string | null {
-  return config.update.feedUrl ?? embedded.feedUrl;
+  return config.update.feedUrl ?? embedded.feedUrl ?? config.update.mirrors[0] ?? null;
 }
 
 /** The ports that keep something in the state directory. */

@@ -150,6 +150,19 @@ function windowView(windows: Config['update']['windows'], now: number): Status['
   return { open, opens_at: isoOrNull(opensAt), closes_at: isoOrNull(closesAt) };
 }
 
+function mirrorViews(feed: Ports['feed']): Pick<Status, 'mirrors'> {
+  const mirrors = feed?.mirrors?.();
+  if (mirrors === undefined) return {};
+  return {
+    mirrors: mirrors.map(({ url, failures, putBackUntil, fault }) => ({
+      url,
+      failures,
+      put_back_until: isoOrNull(putBackUntil),
+      fault: fault === null ? null : errorView(fault),
+    })),
+  };
+}
+
 /** Builds `GET /v1/status`. */
 export async function buildStatus(sources: StatusSources): Promise<Status> {
   const { ports, config, embedded, disabled, feedUrl, board, state, context } = sources;
@@ -188,6 +201,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     progress: board.progress(),
     channel: config.update.channel,
     feed_url: feedUrl,
+    ...mirrorViews(ports.feed),
     next_check_at: isoOrNull(nextCheckAt),
     next_check_why: why,
     next_action: nextAction({ state, context, board, config, workload, disabled }),
