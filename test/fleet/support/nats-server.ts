@@ -83,6 +83,9 @@ export async function startNats(more = ''): Promise<NatsServer> {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   };
+  // Where a test fails before its end, nothing stays behind.
+  const orphan = (): void => void child?.kill('SIGKILL');
+  process.once('exit', orphan);
   await start();
   return {
     url: `nats://127.0.0.1:${String(port)}`,
@@ -99,6 +102,7 @@ export async function startNats(more = ''): Promise<NatsServer> {
     },
     resume: () => void child?.kill('SIGCONT'),
     close: async () => {
+      process.off('exit', orphan);
       child?.kill('SIGCONT');
       await end('SIGKILL');
       await rm(folder, { recursive: true, force: true });
