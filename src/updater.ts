@@ -204,6 +204,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
         lookAtHealth,
         state: value,
         context,
+        fleet: opened.fleet,
       });
     },
   });

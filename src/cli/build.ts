@@ -11,6 +11,7 @@ const GROUPS: Readonly<Record<string, () => Promise<(core: Command, context: Cli
   keys: async () => (await import('./commands/keys.ts')).addKeys,
   bundle: async () => (await import('./commands/bundle.ts')).addBundle,
   feed: async () => (await import('./commands/feed.ts')).addFeed,
+  fleet: async () => (await import('./commands/fleet.ts')).addFleet,
   statechart: async () => (await import('./commands/statechart.ts')).addStatechart,
   completion: async () => {
     const { addCompletion } = await import('./commands/completion.ts');

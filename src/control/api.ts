@@ -101,6 +101,30 @@ export interface AttemptProgress {
   } | null;
 }
 
+/** This host's part in a fleet. */
+export interface HostFleetView {
+  readonly group: string;
+  /** The name of this host in it. */
+  readonly host: string;
+  /** The connection to NATS; null where none is configured. */
+  readonly link: {
+    readonly connected: boolean;
+    readonly server: string | null;
+    readonly since: string;
+    /** Why there is none. */
+    readonly fault: string | null;
+  } | null;
+  /** Outcomes that wait to be sent; counted up to 1000. */
+  readonly outbox: number;
+  /** Releases whose rollout was halted, the newest order first. */
+  readonly halts: readonly {
+    readonly version: string;
+    readonly by: string;
+    readonly at: string;
+    readonly reason: string;
+  }[];
+}
+
 /** `GET /v1/status`. */
 export interface Status {
   readonly state: StateName;
@@ -117,6 +141,8 @@ export interface Status {
   /** One sentence for the operator: what happens next, or what to do. */
   readonly next_action: string;
   readonly last_error: (ErrorView & { readonly at: string }) | null;
+  /** This host's part in a fleet; null where none is configured. */
+  readonly fleet: HostFleetView | null;
   /** A newer release that is not for this host yet (rollout, `update.min_age`). `until` is null when nobody knows. */
   readonly held_back: {
     readonly version: string;
@@ -231,6 +257,91 @@ export interface DoctorReport {
   /** One sentence: `the next update would fail because …`. */
   readonly summary: string;
   readonly checks: readonly CheckView[];
+}
+
+/** A host of the fleet. */
+export interface FleetHostView {
+  readonly host: string;
+  readonly group: string;
+  readonly version: string;
+  readonly digest: string | null;
+  /** The state of its update machine, or `stopped`; `lost` where it has been silent for much too long. */
+  readonly state: string;
+  /** The version that an update is about to bring; null where none is under way. */
+  readonly target: string | null;
+  readonly paused: boolean;
+  /** Outcomes that wait on the host to be sent. */
+  readonly outbox: number;
+  readonly daemon: string;
+  readonly seen_at: string;
+}
+
+/** A signed order for a release. */
+export interface FleetOrderView {
+  readonly action: 'halt' | 'resume';
+  readonly version: string;
+  readonly digest: string;
+  readonly reason: string;
+  /** Who ordered it, for people. */
+  readonly by: string;
+  readonly at: string;
+  /** When it ends by itself; null: not. */
+  readonly until: string | null;
+}
+
+/** How far a release is in one group. Each host is counted once. */
+export interface FleetGroupView {
+  readonly group: string;
+  /** Hosts that committed it, and did not go back from it. */
+  readonly committed: number;
+  /** Hosts that went back from it. */
+  readonly failed: number;
+  /** Hosts that are on their way to it now. */
+  readonly updating: number;
+  /** Hosts that are there, run an older version, and have not tried it. */
+  readonly pending: number;
+}
+
+/** How far a release is. */
+export interface FleetRolloutView {
+  readonly version: string;
+  /** One for each platform that hosts spoke of. */
+  readonly digests: readonly string[];
+  /** The order that holds it; null where none does. */
+  readonly halted: FleetOrderView | null;
+  readonly groups: readonly FleetGroupView[];
+}
+
+/** How an attempt ended somewhere in the fleet. */
+export interface FleetOutcomeView {
+  readonly host: string;
+  readonly group: string;
+  readonly outcome: string;
+  readonly from: string | null;
+  readonly to: string | null;
+  /** Why, as a code of the host's daemon; null where all is well. */
+  readonly code: string | null;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/** `GET /v1/fleet`: the fleet at a glance. */
+export interface FleetView {
+  readonly at: string;
+  readonly product: string;
+  readonly hosts: {
+    readonly present: number;
+    /** Silent for much too long. */
+    readonly lost: number;
+    /** Their daemons were stopped in good order. */
+    readonly stopped: number;
+  };
+  /** What runs where, of the hosts that are not lost. */
+  readonly running: readonly { readonly version: string; readonly group: string; readonly hosts: number }[];
+  /** Newest version first. */
+  readonly rollouts: readonly FleetRolloutView[];
+  /** Newest first; a few. */
+  readonly outcomes: readonly FleetOutcomeView[];
 }
 
 /** What the daemon offers; the server exposes it, and rejects nothing but `UpdateError`. */
