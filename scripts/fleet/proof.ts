@@ -155,24 +155,27 @@ export async function prove(options: ProofOptions): Promise<ProofResult> {
   const census = async (): Promise<HostCount[]> => [...(await simulation.counts(bad)), ...(await daemons.counts(bad))];
   const inCanary = (await census()).filter(({ place }) => place < canary / 100);
   // Half of the fleet is cut off, from NATS and from the feed, while it is under way.
-  await until('the first host went back from it', async () => (await read()).outcomes.length > 0);
+  await until('the first host went back from it', async () => (await read()).outcomes.some(({ value }) => value.digest === bad));
   relays.b.cut();
   relays.feed.cut();
   await simulation.cut('b', true);
   say('half of the hosts are cut off');
   await nats.kill();
-  await controllers.replaceOne().catch(() => undefined);
+  // Whoever is seen after this has come back: the half that is cut off, only once it is healed.
+  const killed = Date.now();
+  await controllers.killOne();
   say('nats-server was killed, and a controller');
   await nats.start();
   say('nats-server is back');
-  await controllers.replaceOne();
+  await controllers.startOne();
   await until('the rollout is halted', async () => fleetView(await read()).rollouts.some(({ halted }) => halted !== null));
   relays.b.heal();
   relays.feed.heal();
   await simulation.cut('b', false);
   say('the other half is back');
-  const healed = Date.now();
-  await until('every host was seen since', async () => (await read()).hosts.filter(({ at }) => at >= healed).length === total);
+  await until('every host was seen since', async () => {
+    return (await read()).hosts.filter(({ at }) => at >= killed).length === total;
+  });
   await publisher.widen();
   say(`the publisher, who does not know, offers ${BAD_VERSION} to every host`);
   // Every host checks at least twice meanwhile: jitter makes an interval at most twice as long.
