@@ -28,6 +28,7 @@ import { UpdateError } from '../errors.ts';
 import { UNKNOWN_VERSION } from '../services/image.ts';
 import type { Ports, Reporter, Succession } from '../services/ports.ts';
 import { createSupervisor, type Supervisor } from '../supervisor.ts';
+import { openFleet, type Fleet } from './fleet.ts';
 import { openGate } from './gate.ts';
 import { startGuard } from './guard-role.ts';
 import { describeHost } from './host.ts';
@@ -55,6 +56,8 @@ export interface AdapterOptions {
 /** The adapters, open. */
 export interface OpenAdapters {
   readonly ports: Ports;
+  /** This host's part in a fleet; null where none is configured. */
+  readonly fleet: Fleet | null;
   /** Closes the feed and the journal, which frees the one-daemon lock. */
   close(): Promise<void>;
 }
@@ -139,7 +142,9 @@ export async function openAdapters(options: AdapterOptions, reporter: Reporter):
     for (const end of closers.splice(0)) await end();
   };
   try {
-    return { ports: await openPorts(options, reporter, closers), close };
+    const opened: { fleet: Fleet | null } = { fleet: null };
+    const ports = await openPorts(options, reporter, closers, opened);
+    return { ports, fleet: opened.fleet, close };
   } catch (error) {
     // Whoever embeds the updater may try again in the same process: no lock and no socket may stay behind.
     await close();
@@ -188,6 +193,7 @@ async function openPorts(
   options: AdapterOptions,
   reporter: Reporter,
   closers: (() => void | Promise<void>)[],
+  opened: { fleet: Fleet | null },
 ): Promise<Ports> {
   const { config, embedded, adapters: own = {}, disk = nodeDisk } = options;
   const { clock = systemClock } = own;
@@ -196,9 +202,9 @@ async function openPorts(
   const feedUrl = feedUrlOf(options);
   let { feed } = own;
   if (feed === undefined) {
-    const opened = feedUrl === null ? null : await openFeed(feedUrl, config);
-    if (opened !== null) closers.push(() => opened.close());
-    feed = opened;
+    const own = feedUrl === null ? null : await openFeed(feedUrl, config);
+    if (own !== null) closers.push(() => own.close());
+    feed = own;
   }
   const probe = own.probe ?? (await createProbe(config.probe));
   const onDisk = KEPT_ON_DISK.some((name) => own[name] === undefined);
@@ -206,9 +212,10 @@ async function openPorts(
   let { journal } = own;
   if (journal === undefined) {
     const expected = await wasUsed(paths, disk);
-    const opened = openJournal({ path: paths.stateDb, clock, expected });
-    ({ journal } = opened);
-    if (opened.damage !== null) reporter.report({ kind: 'warning', error: opened.damage });
+    const outbox = config.fleet.nats !== null;
+    const file = openJournal({ path: paths.stateDb, clock, expected, outbox });
+    ({ journal } = file);
+    if (file.damage !== null) reporter.report({ kind: 'warning', error: file.damage });
   }
   closers.push(() => {
     journal.end();
@@ -241,10 +248,19 @@ async function openPorts(
     ...describeHost(embedded),
     machineId: await readMachineId(disk, paths.machineId),
   };
+  const heads = own.heads ?? (await openHeadStore(disk, paths.heads));
+  const quarantine = own.quarantine ?? (await openQuarantine(disk, paths.quarantine));
+  const kept = { clock, reporter, heads, journal, quarantine, store };
+  const fleet = await openFleet({ ...kept, config, host, disk, ordersFolder: paths.orders });
+  if (fleet !== null) {
+    closers.unshift(() => fleet.close());
+    if (feed !== null) feed = fleet.before(feed);
+    opened.fleet = fleet;
+  }
   let { gate } = own;
   if (gate === undefined) {
     const { machineId } = host;
-    const opened = await openGate({
+    const openedGate = await openGate({
       config,
       clock,
       reporter,
@@ -252,20 +268,21 @@ async function openPorts(
       disk,
       leaseFile: paths.lease,
       machineId,
-      natsLease: null,
+      natsLease: fleet?.lease ?? null,
     });
-    closers.unshift(() => opened.close());
-    ({ gate } = opened);
+    // Before the fleet: it may still have a place to give back.
+    closers.unshift(() => openedGate.close());
+    ({ gate } = openedGate);
   }
   return {
     clock,
     ids: own.ids ?? createIds(clock),
     feed,
-    heads: own.heads ?? (await openHeadStore(disk, paths.heads)),
+    heads,
     downloads: own.downloads ?? openDownloads(disk, paths.downloads),
     store,
-    quarantine: own.quarantine ?? (await openQuarantine(disk, paths.quarantine)),
-    journal,
+    quarantine,
+    journal: fleet?.around(journal) ?? journal,
     workload: own.workload ?? openSupervisor(options, paths.workloadRecord),
     probe,
     gate,
@@ -275,8 +292,8 @@ async function openPorts(
     probeBeside: own.probeBeside ?? probe,
     drain: own.drain ?? noDrain,
     succession,
-    orders: own.orders ?? noOrders,
-    nudges: own.nudges ?? noNudges,
+    orders: own.orders ?? fleet?.orders ?? noOrders,
+    nudges: own.nudges ?? fleet?.nudges ?? noNudges,
     reporter,
     host,
   };
