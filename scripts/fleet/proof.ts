@@ -48,6 +48,8 @@ export interface ProofResult {
   readonly onBad: number;
   readonly stuck: number;
   readonly outcomes: number;
+  /** How many of each kind, with the code where there is one. */
+  readonly kinds: Readonly<Record<string, number>>;
   readonly outcomesLost: number;
   readonly outcomesTwice: number;
   readonly outcomesUnknown: number;
@@ -66,6 +68,15 @@ export interface ProofResult {
 const PRODUCT = 'coresdk-sidecar';
 const GOOD_VERSION = '1.2.0';
 const SETTLED = new Set(['idle']);
+
+function kindsOf({ outcomes }: FleetReading): Record<string, number> {
+  const kinds: Record<string, number> = {};
+  for (const { value } of outcomes) {
+    const kind = value.error === null ? value.outcome : `${value.outcome} ${value.error.code}`;
+    kinds[kind] = (kinds[kind] ?? 0) + 1;
+  }
+  return kinds;
+}
 
 /** Runs the proof. Everything that it starts is ended, whatever happens. */
 export async function prove(options: ProofOptions): Promise<ProofResult> {
@@ -185,10 +196,13 @@ export async function prove(options: ProofOptions): Promise<ProofResult> {
   const published = performance.now();
   say(`${GOOD_VERSION}, which is well, is published to every host`);
   let counts: HostCount[] = [];
+  // A host that arrived may be at its next check when it is looked at again.
+  const done = new Set<string>();
   const isDone = ({ version, state }: HostCount): boolean => version === GOOD_VERSION && SETTLED.has(state);
   await until(`every host runs ${GOOD_VERSION}`, async () => {
     counts = await census();
-    return counts.every(isDone);
+    for (const count of counts) if (isDone(count)) done.add(count.host);
+    return done.size === total;
   }).catch((error: unknown) => {
     say(String(error));
   });
@@ -218,8 +232,9 @@ export async function prove(options: ProofOptions): Promise<ProofResult> {
     touched: touched.length,
     touchedOutside: touched.filter(({ host }) => !canaryNames.has(host)).length,
     onBad: counts.filter(({ version }) => version === BAD_VERSION).length,
-    stuck: counts.filter((count) => !isDone(count)).length,
+    stuck: total - done.size,
     outcomes: unique.size,
+    kinds: kindsOf(reading),
     outcomesLost: [...told].filter((id) => !unique.has(id)).length,
     outcomesTwice: ids.length - unique.size,
     outcomesUnknown: [...unique].filter((id) => !told.has(id)).length,
