@@ -44,6 +44,7 @@ const PORTS = '^src/services/ports(\\.ts$|/)';
 const BUNDLE = '^src/bundle/';
 const GRPC = '^src/grpc/';
 const SOCKETS = '^src/sockets/';
+const FLEET = '^src/fleet/';
 const CONTROL_CLIENT = '^src/control/';
 
 module.exports = {
@@ -53,11 +54,12 @@ module.exports = {
       libraries: ['semver', '@types/semver', 'xstate'],
       core: ['crypto', 'path'],
     }),
-    ...only('adapters', [TYPES, ERRORS, BUNDLE, PORTS, GRPC, SOCKETS], { core: true, libraries: true }),
+    ...only('adapters', [TYPES, ERRORS, BUNDLE, PORTS, GRPC, SOCKETS, FLEET], { core: true, libraries: true }),
     ...only('bundle', [TYPES, ERRORS], {
       libraries: true,
       core: ['buffer', 'crypto', 'events', 'path', 'stream', 'stream/promises', 'util', 'zlib'],
     }),
+    ...only('fleet', [TYPES, ERRORS, BUNDLE, PORTS, '^src/control/api\.ts$'], { core: true, libraries: true }),
     ...only('config', [TYPES, ERRORS], {
       core: ['crypto', 'fs', 'fs/promises', 'path', 'os'],
       libraries: ['yaml', 'zod'],
@@ -71,6 +73,7 @@ module.exports = {
         ERRORS,
         BUNDLE,
         CONTROL_CLIENT,
+        FLEET,
         '^src/config/',
         '^src/publish/',
         '^src/statechart/',

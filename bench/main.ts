@@ -188,7 +188,7 @@ const work = await mkdtemp(join(tmpdir(), 'coresdk-bench-'));
 const kept = values.pairs ?? join(work, 'pairs');
 await mkdir(kept, { recursive: true });
 try {
-  const { program } = await build({ out: join(work, 'dist'), trust: null });
+  const { program } = await build({ form: 'script', out: join(work, 'dist'), trust: null });
   say('verify and stage …');
   const verify = await benchVerify({
     sizes: values.quick ? [10e6] : [10e6, 150e6, 600e6],

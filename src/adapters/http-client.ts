@@ -1,5 +1,5 @@
 /**
- * The one HTTP client of everything that the daemon asks of a feed (RFC 9110), by undici: proxy, private authorities and client
+ * The one HTTP client of everything that the daemon asks of a feed, and of a lock server (RFC 9110), by undici: proxy, private authorities and client
  * certificate are here and nowhere else. The health probe is another client, and knows none of them.
  *
  * Invariants:
@@ -32,6 +32,8 @@ export interface HttpRequest {
 export interface HttpClient {
   /** GET. Rejects with undici's and Node's own errors when there is no answer; every status is an answer. */
   get(url: URL, request: HttpRequest): Promise<Dispatcher.ResponseData>;
+  /** POST of a small body; in everything else as `get`. Never sent twice by itself. */
+  post(url: URL, request: HttpRequest & { readonly body: string }): Promise<Dispatcher.ResponseData>;
   /** Ends what is under way. */
   close(): Promise<void>;
 }
@@ -119,24 +121,24 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
     return made;
   };
 
+  const send = async (
+    url: URL,
+    request: Pick<Dispatcher.RequestOptions, 'method' | 'body'> & HttpRequest,
+  ): Promise<Dispatcher.ResponseData> => {
+    await refresh();
+    try {
+      return await dispatcher(url).request({ ...request, origin: url.origin, path: url.pathname });
+    } catch (error) {
+      const doubt = tls?.doubt() ?? null;
+      if (doubt === null) throw error;
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Error(`${message} (with what was in the files before: ${doubt.message})`, { cause: error });
+    }
+  };
+
   return {
-    get: async (url, { headers, signal }) => {
-      await refresh();
-      try {
-        return await dispatcher(url).request({
-          origin: url.origin,
-          path: url.pathname,
-          method: 'GET',
-          headers,
-          signal,
-        });
-      } catch (error) {
-        const doubt = tls?.doubt() ?? null;
-        if (doubt === null) throw error;
-        const message = error instanceof Error ? error.message : String(error);
-        throw new Error(`${message} (with what was in the files before: ${doubt.message})`, { cause: error });
-      }
-    },
+    get: (url, { headers, signal }) => send(url, { method: 'GET', headers, signal }),
+    post: (url, { headers, signal, body }) => send(url, { method: 'POST', headers, signal, body }),
     close: async () => {
       await Promise.all([...dispatchers.values(), ...replaced].map((each) => each.destroy()));
     },

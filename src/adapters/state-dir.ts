@@ -32,6 +32,10 @@ export interface StatePaths {
   readonly paused: string;
   /** The releases that a person approved. */
   readonly approvals: string;
+  /** That this host may hold a lease of its fleet, while it may. */
+  readonly lease: string;
+  /** Which daemon this host runs, and which one is on trial. */
+  readonly daemonRecord: string;
 }
 
 /** The layout of a state directory, without a look at the disk. */
@@ -49,6 +53,8 @@ export function statePaths(root: string): StatePaths {
     machineId: join(root, 'machine-id'),
     paused: join(root, 'paused.json'),
     approvals: join(root, 'approvals.json'),
+    lease: join(root, 'lease.json'),
+    daemonRecord: join(root, 'daemon.json'),
   };
 }
 

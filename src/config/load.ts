@@ -1,6 +1,7 @@
 /** Builds the configuration: defaults, then the file, then the environment. */
 import { UpdateError } from '../errors.ts';
 import type { Config } from './config.ts';
+import { DEFAULT_CONFIG_PATH } from './defaults.ts';
 import { parseConfig, readConfigFile, type ConfigDocument } from './document.ts';
 import {
   DISABLED_KEY,
@@ -15,9 +16,6 @@ import { resolve } from './resolve.ts';
 import { detectRuntime, type Runtime } from './runtime.ts';
 import { superviseOnlyFolder } from './supervise-only.ts';
 import { fileSchema, KEYS, SOCKET_PATH_MAX, type ConfigFile } from './schema.ts';
-
-/** Where the configuration is unless `--config` says otherwise. */
-export const DEFAULT_CONFIG_PATH = '/etc/coresdk/sidecar.yaml';
 
 /** What {@link loadConfig} reads. */
 export interface ConfigSource {
@@ -92,6 +90,12 @@ function* contradictions(config: Config, origin: (key: string) => string): Gener
     yield `${origin('probe.socket')}: probe.socket: expected an http:, https: or grpc: probe.url beside it, found ${probe.url}`;
   if (control.http !== null && control.tokenFile === null)
     yield `${origin('control.http')}: control.token_file: expected an absolute path beside control.http, found nothing`;
+  const { update, fleet } = config;
+  if (update.gate === 'fleetlock' && fleet.fleetlockUrl === null)
+    yield `${origin('update.gate')}: fleet.fleetlock_url: expected an http: or https: URL beside update.gate fleetlock, found nothing`;
+  // "FleetLock protocol", section "Body".
+  if (update.gate === 'fleetlock' && !/^[a-zA-Z0-9.-]+$/.test(fleet.group))
+    yield `${origin('fleet.group')}: fleet.group: expected letters, digits and - beside update.gate fleetlock, found ${fleet.group}`;
   const { socket } = config.control;
   if (Buffer.byteLength(socket) > SOCKET_PATH_MAX)
     yield `${origin('state_dir')}: control.socket: expected a path of at most ${String(SOCKET_PATH_MAX)} bytes, found ${socket}; set control.socket to a shorter one`;

@@ -1,4 +1,7 @@
 /** Opens the adapters of a daemon. Nothing else makes them. */
+import { dirname } from 'node:path';
+import { createBesideProbe } from '../adapters/beside-probe.ts';
+import { checkSockets, type CheckSockets } from '../adapters/check-sockets.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { openApprovals } from '../adapters/approvals.ts';
 import { removeLeftovers } from '../adapters/atomic-file.ts';
@@ -6,7 +9,6 @@ import { nodeDisk, type Disk } from '../adapters/disk.ts';
 import { openDownloads } from '../adapters/downloads.ts';
 import { createDrain } from '../adapters/drain.ts';
 import { createFeed } from '../adapters/feed.ts';
-import { createGate } from '../adapters/gate.ts';
 import { openHeadStore } from '../adapters/head-store.ts';
 import { probeOfHeld } from '../adapters/held-probe.ts';
 import { createHooks } from '../adapters/hooks.ts';
@@ -19,21 +21,28 @@ import { openJournal } from '../adapters/journal.ts';
 import { readMachineId } from '../adapters/machine-id.ts';
 import { noDrain } from '../adapters/no-drain.ts';
 import { noNudges, noOrders } from '../adapters/no-fleet.ts';
+import { createMirroredFeed, type Mirror } from '../adapters/mirrored-feed.ts';
 import { openPauses } from '../adapters/pauses.ts';
 import { createProbe, probeTarget } from '../adapters/probe.ts';
 import { createProcesses } from '../adapters/processes.ts';
 import { openQuarantine } from '../adapters/quarantine.ts';
-import { openStateDir, statePaths, wasUsed } from '../adapters/state-dir.ts';
+import { openStateDir, statePaths, wasUsed, type StatePaths } from '../adapters/state-dir.ts';
+import { openSuccession, type DaemonSuccession, type SuccessionOptions } from '../adapters/succession.ts';
 import { openTlsFiles } from '../adapters/tls-files.ts';
 import { openVersionStore } from '../adapters/version-store.ts';
 import type { Config } from '../config/index.ts';
-import { windowAt } from '../config/windows.ts';
 import type { Embedded } from '../embedded.ts';
-import type { UpdateError } from '../errors.ts';
+import { UpdateError } from '../errors.ts';
 import { UNKNOWN_VERSION } from '../services/image.ts';
-import type { Ports, Reporter, Workload } from '../services/ports.ts';
+import type { Ports, Reporter, Succession, Workload } from '../services/ports.ts';
 import { createSupervisor, type Supervisor } from '../supervisor.ts';
+import { openGate } from './gate.ts';
+import { startGuard } from './guard-role.ts';
 import { describeHost } from './host.ts';
+import { launcherEnv, type Installed } from './launch.ts';
+
+/** How the daemon gives way to its next version. */
+export type HandOver = Pick<SuccessionOptions, 'args' | 'env' | 'times' | 'leave'>;
 
 /** What the adapters are made from. */
 export interface AdapterOptions {
@@ -41,6 +50,10 @@ export interface AdapterOptions {
   readonly embedded: Embedded;
   /** Absolute path of the daemon's own program. */
   readonly program: string;
+  /** The program that is installed, where an update brought the one that runs; `program` unless told. */
+  readonly installed?: Installed | undefined;
+  /** How this program gives way to a newer one; where it is not given, it cannot. */
+  readonly handOver?: HandOver | undefined;
   /** Sockets that this process was started with (`takeInheritedSockets`); none unless given. */
   readonly inheritedSockets?: readonly InheritedSocket[];
   /** The disk that the adapters write to; the real one unless told. */
@@ -58,14 +71,19 @@ export interface OpenAdapters {
   close(): Promise<void>;
 }
 
-/** The program that is there before any update. */
-export function baselineOf({ config, embedded, program }: AdapterOptions): {
+/** The program that is there before any update: the installed one, whichever daemon runs. */
+export function baselineOf({
+  config,
+  embedded,
+  program,
+  installed = { path: program, version: embedded.version },
+}: Pick<AdapterOptions, 'config' | 'embedded' | 'program' | 'installed'>): {
   version: string;
   entry: string;
 } {
   const { binary } = config.workload;
   return binary === null
-    ? { version: embedded.version, entry: program }
+    ? { version: installed.version, entry: installed.path }
     : { version: UNKNOWN_VERSION, entry: binary };
 }
 
@@ -74,11 +92,18 @@ export function baselineOf({ config, embedded, program }: AdapterOptions): {
  *
  * @throws UpdateError `CONFIG_INVALID`, `LISTEN_FAILED`
  */
-export function openSockets(
+export async function openSockets(
   { config, inheritedSockets = [] }: AdapterOptions,
   warn: (error: UpdateError) => void,
 ): Promise<ListenSockets> {
-  return openListenSockets({ specs: config.workload.listen, inherited: inheritedSockets, warn });
+  const { listen, swap } = config.workload;
+  const sockets = await openListenSockets({ specs: listen, inherited: inheritedSockets, warn });
+  if (swap === 'overlap' && listen.length === 0 && sockets.held().length === 0)
+    throw new UpdateError(
+      'CONFIG_INVALID',
+      'expected workload.listen beside workload.swap: overlap, or sockets from systemd, found neither: two versions cannot bind one address',
+    );
+  return sockets;
 }
 
 /**
@@ -86,11 +111,13 @@ export function openSockets(
  *
  * @param recordPath - where the identity of the running workload is written
  * @param sockets - passed on to whatever runs
+ * @param check - the check addresses, where two versions may run at once
  */
 export function openSupervisor(
   { config, disk = nodeDisk }: AdapterOptions,
   recordPath: string,
   sockets: ListenSockets,
+  check: CheckSockets | null = null,
 ): Supervisor {
   const { workload } = config;
   const processes = createProcesses({
@@ -98,6 +125,7 @@ export function openSupervisor(
     env: workload.env,
     recordPath,
     sockets,
+    check,
     disk,
     output: workload.output === 'inherit' ? 'inherit' : { file: workload.output },
     clock: systemClock,
@@ -105,8 +133,19 @@ export function openSupervisor(
   return createSupervisor({ processes, clock: systemClock }, workload);
 }
 
-/** The feed, and the one client by which everything is asked of it. It sends nothing yet. */
+/** The feed, and the clients by which everything is asked of it and of its mirrors. It sends nothing yet. */
 export async function openFeed(
+  url: string,
+  config: Pick<Config, 'update' | 'http'>,
+): Promise<ReturnType<typeof createFeed>> {
+  const mirrors = config.update.mirrors.filter((it) => it !== url);
+  if (mirrors.length === 0) return openMirror(url, config);
+  const opened: Mirror[] = [];
+  for (const it of [url, ...mirrors]) opened.push({ url: it, feed: await openMirror(it, config) });
+  return createMirroredFeed(opened, systemClock);
+}
+
+async function openMirror(
   url: string,
   { update, http }: Pick<Config, 'update' | 'http'>,
 ): Promise<ReturnType<typeof createFeed>> {
@@ -120,9 +159,9 @@ export async function openFeed(
   });
 }
 
-/** The feed's address: the operator's, else the one that the program was built with. */
+/** The feed's address: the operator's, else the one that the program was built with, else the first mirror. */
 export function feedUrlOf({ config, embedded }: Pick<AdapterOptions, 'config' | 'embedded'>): string | null {
-  return config.update.feedUrl ?? embedded.feedUrl;
+  return config.update.feedUrl ?? embedded.feedUrl ?? config.update.mirrors[0] ?? null;
 }
 
 /** The ports that keep something in the state directory. */
@@ -159,15 +198,56 @@ export async function openAdapters(options: AdapterOptions, reporter: Reporter):
   }
 }
 
+/** The succession of a built daemon, which is started by its installed program. */
+function openOwnSuccession(
+  { config, embedded, program, installed = { path: program, version: embedded.version } }: AdapterOptions,
+  { args, env, times, leave }: HandOver,
+  {
+    paths,
+    journal,
+    reporter,
+    carry,
+    ...needs
+  }: Pick<Ports, 'store' | 'clock' | 'journal'> & {
+    readonly carry: () => Readonly<Record<string, string>>;
+    readonly disk: Disk;
+    readonly paths: StatePaths;
+    readonly reporter: Reporter;
+  },
+): DaemonSuccession {
+  return openSuccession({
+    ...needs,
+    paths,
+    program,
+    version: embedded.version,
+    args,
+    env: { ...env, ...launcherEnv(installed) },
+    times,
+    leave: async () => {
+      const more = await leave();
+      // Frees the lock; the kernel would do so too, since nothing but the standard streams outlasts `execve`.
+      journal.end();
+      // Last of all: a child that is started after it would keep the sockets too.
+      return { ...more, ...carry() };
+    },
+    guard: (attempt) =>
+      startGuard(program, { stateDir: config.stateDir, attempt, installed: installed.path, args }, env),
+    warn: (error) => {
+      reporter.report({ kind: 'warning', error: error.toRecord() });
+    },
+  });
+}
+
 async function openWorkload(
   options: AdapterOptions,
   recordPath: string,
   warn: (error: UpdateError) => void,
-): Promise<{ workload: Workload; sockets: ListenSockets | null }> {
+): Promise<{ workload: Workload; sockets: ListenSockets | null; check: CheckSockets | null }> {
   const { workload } = options.adapters ?? {};
-  if (workload !== undefined) return { workload, sockets: null };
+  if (workload !== undefined) return { workload, sockets: null, check: null };
   const sockets = await openSockets(options, warn);
-  return { workload: openSupervisor(options, recordPath, sockets), sockets };
+  const check = options.config.workload.swap === 'overlap' ? checkSockets(dirname(recordPath)) : null;
+  return { workload: openSupervisor(options, recordPath, sockets, check), sockets, check };
 }
 
 async function openPorts(
@@ -201,9 +281,37 @@ async function openPorts(
   });
   // Only now: the lock says that nobody else is writing.
   if (onDisk) await removeLeftovers(disk, paths.root);
+  const store =
+    own.store ??
+    openVersionStore({
+      disk,
+      paths,
+      baseline: baselineOf(options),
+      daemons: () => succession.kept?.() ?? Promise.resolve([]),
+    });
+  const succession: Succession & Partial<DaemonSuccession> =
+    own.succession ??
+    (options.handOver === undefined
+      ? fixedDaemon(embedded.version)
+      : openOwnSuccession(options, options.handOver, {
+          disk,
+          paths,
+          store,
+          clock,
+          journal,
+          reporter,
+          carry: () => sockets?.carry() ?? {},
+        }));
+  closers.push(async () => {
+    try {
+      await succession.atRest?.();
+    } catch (error) {
+      // The daemon stops all the same.
+      reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
+    }
+  });
   const approvals = own.approvals ?? openApprovals(disk, paths.approvals);
-  const { windows, approval } = config.update;
-  const { workload, sockets } = await openWorkload(options, paths.workloadRecord, (error) => {
+  const { workload, sockets, check } = await openWorkload(options, paths.workloadRecord, (error) => {
     reporter.report({ kind: 'warning', error: error.toRecord() });
   });
   if (sockets !== null)
@@ -214,47 +322,59 @@ async function openPorts(
     sockets === null || own.probe !== undefined
       ? plainProbe
       : probeOfHeld(plainProbe, probeTarget(config.probe), sockets);
+  const host = own.host ?? {
+    ...describeHost(embedded),
+    machineId: await readMachineId(disk, paths.machineId),
+  };
+  let { gate } = own;
+  if (gate === undefined) {
+    const { machineId } = host;
+    const opened = await openGate({
+      config,
+      clock,
+      reporter,
+      approvals,
+      disk,
+      leaseFile: paths.lease,
+      machineId,
+      natsLease: null,
+    });
+    closers.unshift(() => opened.close());
+    ({ gate } = opened);
+  }
   const ports: Ports = {
     clock,
     ids: own.ids ?? createIds(clock),
     feed,
     heads: own.heads ?? (await openHeadStore(disk, paths.heads)),
     downloads: own.downloads ?? openDownloads(disk, paths.downloads),
-    store: own.store ?? openVersionStore({ disk, paths, baseline: baselineOf(options) }),
+    store,
     quarantine: own.quarantine ?? (await openQuarantine(disk, paths.quarantine)),
     journal,
     workload,
     probe,
-    gate:
-      own.gate ??
-      createGate({
-        windowAt: windows.length === 0 ? null : (now) => windowAt(windows, now),
-        approval,
-        approvals,
-        clock,
-        reporter,
-      }),
+    gate,
     approvals,
     pauses: own.pauses ?? openPauses(disk, paths.paused),
     hooks: own.hooks ?? createHooks(config.hooks),
-    probeBeside: own.probeBeside ?? probe,
+    probeBeside:
+      own.probeBeside ??
+      (check === null ? probe : await createBesideProbe(config.probe, () => check.pathOf('beside'))),
     drain:
       own.drain ??
       createDrain({
         hook: config.hooks.drain,
         url: config.workload.drainUrl,
         timeoutMs: config.workload.drainTimeoutMs,
+        checkSocket: () => check?.pathOf('main') ?? null,
         clock,
       }) ??
       noDrain,
-    succession: own.succession ?? fixedDaemon(embedded.version),
+    succession,
     orders: own.orders ?? noOrders,
     nudges: own.nudges ?? noNudges,
     reporter,
-    host: own.host ?? {
-      ...describeHost(embedded),
-      machineId: await readMachineId(disk, paths.machineId),
-    },
+    host,
   };
   return { ports, sockets };
 }

@@ -42,7 +42,10 @@ export function errorView({ code, message }: ErrorRecord): ErrorView {
 }
 
 /** Whether an attempt ended as an operator wished, although it went back: that is no error to show. */
-export function wentBackAsAsked(trigger: Trigger, outcome: OutcomeKind | null): boolean {
+export function wentBackAsAsked(
+  trigger: Trigger | 'unknown',
+  outcome: OutcomeKind | 'unknown' | null,
+): boolean {
   return trigger === 'rollback' && outcome === 'rolledBack';
 }
 

@@ -80,6 +80,9 @@ async function statusOf({ options, supervisor, lookAtHealth }: Facts): Promise<S
       commit: embedded.commit,
       key_ids: keyIds(trust),
       development_keys: trust.development,
+      from: null,
+      trial: null,
+      failed: null,
     },
     warnings: [],
   };

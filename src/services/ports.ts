@@ -25,6 +25,7 @@ export type * from './ports/journal.ts';
 export type * from './ports/workload.ts';
 export type * from './ports/progress.ts';
 export type * from './ports/gate.ts';
+export type * from './ports/lease.ts';
 export type * from './ports/fleet.ts';
 export type * from './ports/succession.ts';
 

@@ -47,14 +47,17 @@ function nextCheck(
 }
 
 /**
- * `idle`: closes the attempt that ended in the journal, then waits for the next check and names its attempt. After a release that
+ * `idle`: closes the attempt that ended in the journal, gives back what it may still hold of the gate, then waits for the next check and names its attempt. After a release that
  * was superseded while it waited, the newer one is looked for at once. Without
  * a check that is due it waits until the machine leaves the state.
  *
  * @throws UpdateError only `CANCELLED`; a journal that cannot be written is reported, since nothing is put at risk by it here
  */
 export const schedule =
-  (ports: Pick<Ports, 'clock' | 'ids' | 'journal' | 'reporter' | 'feed' | 'host'>, settings: Policy) =>
+  (
+    ports: Pick<Ports, 'clock' | 'ids' | 'journal' | 'reporter' | 'feed' | 'host' | 'gate'>,
+    settings: Policy,
+  ) =>
   async (input: Steps['schedule']['input'], signal: AbortSignal): Promise<Attempt> => {
     const { clock, ids, journal, reporter } = ports;
     // An attempt whose quarantine could not be written stays open, so that the next start tries that again.
@@ -65,6 +68,7 @@ export const schedule =
         reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
       }
     }
+    await ports.gate.settle?.();
     const held = whyNot(ports, settings, input);
     if (held !== null) {
       reporter.report({ kind: 'nextCheck', at: null, why: held });

@@ -27,6 +27,17 @@ export const statusSchema = shape<Status>()(
     progress: progressView.nullable(),
     channel: z.enum(['stable', 'edge', 'manual']),
     feed_url: z.string().nullable(),
+    mirrors: z
+      .array(
+        z.strictObject({
+          url: z.string(),
+          failures: z.int().describe('Faults in a row.'),
+          put_back_until: time.nullable().describe('Until when others are asked first.'),
+          fault: errorView.nullable(),
+        }),
+      )
+      .exactOptional()
+      .describe('How each mirror of the feed is doing; absent where there is only the feed.'),
     next_check_at: time.nullable(),
     next_check_why: z.string().describe('How often checks come, or why none does.'),
     next_action: z.string().describe('One sentence: what happens next, or what to do.'),
@@ -63,6 +74,19 @@ export const statusSchema = shape<Status>()(
       commit: z.string(),
       key_ids: z.array(z.string()),
       development_keys: z.boolean(),
+      from: z.string().nullable().describe('The release that this daemon came with; null: installed.'),
+      trial: z
+        .strictObject({
+          version: z.string(),
+          starts: z.int().min(0),
+          acknowledged: z.boolean().describe('It said that it is up, and is on probation.'),
+        })
+        .nullable()
+        .describe('A daemon that took over and is not trusted yet.'),
+      failed: z
+        .strictObject({ ...errorMembers, version: z.string(), at: time })
+        .nullable()
+        .describe('The daemon that failed last, while it is in quarantine.'),
     }),
     warnings: z.array(timedError),
   }),

@@ -1,15 +1,20 @@
 import type { ErrorRecord } from '../../errors.ts';
 import type { Attempt, OutcomeKind, Plan } from '../../types.ts';
 
-/** What may hold an update between `staging` and `swapping`: a window, an approval, later a fleet lock. */
+/** What may hold an update between `staging` and `swapping`: a window, an approval, a lease of the fleet. */
 export interface Gate {
   /**
    * Resolves when the update may go on; rejects with `GATE_CLOSED` when it must be put off. While it waits it says for what, through
-   * the reporter (`waiting`). What an operator asked for by name (`update`, a bundle) waits for no window and no approval.
+   * the reporter (`waiting`). What an operator asked for by name (`update`, a bundle) waits for no window and no approval, but for a
+   * lease, which protects the other hosts.
    */
   pass(attempt: Attempt, plan: Plan, signal: AbortSignal): Promise<void>;
-  /** Gives back whatever `pass` took. Again: does nothing. */
+  /** Gives back whatever `pass` took, sooner or later, without waiting for it; never rejects. Again: does nothing. */
   release(attempt: Attempt): Promise<void>;
+  /** Why what `pass` took is not held any more (`LEASE_HELD`); null while it is. Only where it can be lost. */
+  lost?(attempt: Attempt): ErrorRecord | null;
+  /** No attempt is under way: gives back whatever any of them still holds, from before a restart too; never rejects. */
+  settle?(): Promise<void>;
 }
 
 /** A release that a person approved. */
