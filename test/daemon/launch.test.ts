@@ -58,6 +58,7 @@ async function start(version = '1.0.0'): Promise<string> {
     installed: { path: '/usr/bin/coresdk-sidecar', version },
     args: ['--config', '/c.yaml'],
     env: { NOTIFY_SOCKET: '/run/notify' },
+    guard: null,
     exec: (command, env) => {
       executed.push({ command, env });
       throw new Became();
@@ -107,6 +108,7 @@ it('makes no start on trial that it cannot count', async () => {
     installed: { path: '/usr/bin/coresdk-sidecar', version: '1.0.0' },
     args: [],
     env: {},
+    guard: null,
     disk: full,
     exec: (command, env) => void executed.push({ command, env }),
   });
