@@ -344,6 +344,33 @@ describe('backOffMs', () => {
   });
 });
 
+describe('adopt', () => {
+  it('takes over what an earlier daemon left, as if it had started it', async () => {
+    const { pid } = await supervisor.start(old, NEVER);
+    processes.abandon();
+    const next = createSupervisor({ processes, clock }, POLICY);
+    expect(await next.adopt?.(old, NEVER)).toEqual({ pid });
+    expect(next.status()).toMatchObject({ state: 'running', pid, ref: OLD });
+    expect(processes.launched).toHaveLength(1);
+    processes.exit(pid, { code: 1 });
+    await tick();
+    await clock.advance(POLICY.backoffInitialMs);
+    expect(next.status()).toMatchObject({ state: 'running', restarts: 1 });
+    expect(processes.launched).toHaveLength(2);
+    await next.stop(NEVER);
+    expect(processes.running()).toEqual([]);
+  });
+
+  it('takes over nothing of another version, and starts nothing', async () => {
+    await supervisor.start(old, NEVER);
+    processes.abandon();
+    const next = createSupervisor({ processes, clock }, POLICY);
+    expect(await next.adopt?.(fresh, NEVER)).toBeNull();
+    expect(next.status().state).toBe('stopped');
+    expect(processes.launched).toHaveLength(1);
+  });
+});
+
 describe('beside', () => {
   const beside = (): Beside => {
     const { beside: its } = supervisor;
