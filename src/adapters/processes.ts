@@ -331,7 +331,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
       // What was tried beside it is nobody's any more.
       await endRecorded('beside', 0);
       const record = await recordFiles.main.read();
-      if (record === null || record.version !== target.ref.version) return null;
+      if (record?.version !== target.ref.version) return null;
       if (record.bootId !== (await readBootId()) || !(await runsStill(record))) return null;
       const adopted: LaunchedProcess = { pid: record.pid, exited: untilEnded(record) };
       launches.set(adopted, { group: processGroup(record, clock), launchId: record.launchId });

@@ -38,8 +38,11 @@ const STEP_OF: Partial<Record<StateName, StepName>> = {
   staging: 'stage',
   waiting: 'gate',
   swapping: 'swap',
+  overlapping: 'overlap',
+  draining: 'drain',
   probing: 'probe',
   committed: 'commit',
+  handingOver: 'handOver',
   rollingBack: 'rollback',
   rolledBack: 'quarantine',
 };

@@ -103,6 +103,8 @@ async function live(
   });
   const rests: Rest[] = [];
   const rest = async (): Promise<void> => {
+    const running = world.processes.running().map(({ version }) => version);
+    if (running.length > 1) world.violations.push(`${running.join(' and ')} run at once, at rest`);
     rests.push({ at: world.tape.next, view: await look(world) });
   };
   rests.push({ at: 0, view: await look(await createWorld(before, ground)) });

@@ -192,6 +192,33 @@ export const MUTANTS: readonly Mutant[] = [
     says: /run at once|found .* as/,
   },
   {
+    name: 'what runs beside is named by no record',
+    scenario: 'a version that runs beside the old one first',
+    mutation: {
+      wrapDisk: (disk) => ({
+        ...disk,
+        readFile: (path, cap) =>
+          path.endsWith('/workload-beside.json')
+            ? Promise.resolve(Buffer.from('{}'))
+            : disk.readFile(path, cap),
+      }),
+    },
+    says: /current is|run at once|expected one workload that runs/,
+  },
+  {
+    name: 'a rollback leaves what runs beside',
+    scenario: 'a version that is sick beside the old one',
+    mutation: {
+      adapt: adapted(({ workload }) => ({
+        workload: {
+          ...workload,
+          ...(workload.beside === undefined ? {} : { beside: { ...workload.beside, end: nothing } }),
+        },
+      })),
+    },
+    says: /run at once, at rest/,
+  },
+  {
     name: 'the start does not tidy',
     scenario: OVER_STORED,
     mutation: { adapt: adapted(({ store }) => ({ store: { ...store, tidy: nothing } })) },

@@ -36,14 +36,22 @@ const fs = require('node:fs');
 const { spawn } = require('node:child_process');
 const version = ${JSON.stringify(version)};
 const behaviour = ${JSON.stringify(behaviour)};
-const { PORT, CHILD_PID_FILE, SICK_FILE } = process.env;
+const { PORT, CHILD_PID_FILE, SICK_FILE, CORESDK_CHECK_SOCKET, CORESDK_START, LISTEN_FDNAMES = '' } = process.env;
 let looks = 0;
 const sick = () => behaviour.startsWith('answers500') || (behaviour === 'flaps' && (looks += 1) > 2 && looks % 2 === 1) || (behaviour === 'healthyUnlessSick' && fs.existsSync(SICK_FILE));
-const listen = () => http.createServer((request, response) => {
+const server = () => http.createServer((request, response) => {
   response.statusCode = request.url === '/healthz' && sick() ? 500 : 200;
   response.setHeader('connection', 'close');
   response.end(version);
-}).listen(Number(PORT), '127.0.0.1');
+});
+// Beside another version, the port is free only once that has gone.
+const patient = () => server().on('error', () => setTimeout(patient, 10)).listen(Number(PORT), '127.0.0.1');
+const listen = () => {
+  if (CORESDK_CHECK_SOCKET === undefined) return server().listen(Number(PORT), '127.0.0.1');
+  if (CORESDK_START === 'beside') process.once('SIGUSR2', patient);
+  else patient();
+  return server().listen({ fd: 3 + LISTEN_FDNAMES.split(':').indexOf('check') });
+};
 if (process.argv[2] === 'listener') {
   listen().on('listening', () => fs.writeFileSync(CHILD_PID_FILE, String(process.pid))).on('error', () => process.exit(1));
   setTimeout(() => process.exit(0), 60000);

@@ -8,7 +8,11 @@ import { join } from 'node:path';
 import semver from 'semver';
 import type { Disk } from '../../../src/adapters/disk.ts';
 import { statOrNull } from '../../../src/adapters/disk-tree.ts';
-import { besideRecordPath, processRecordFile, type ProcessRecord } from '../../../src/adapters/process-record.ts';
+import {
+  besideRecordPath,
+  processRecordFile,
+  type ProcessRecord,
+} from '../../../src/adapters/process-record.ts';
 import type { StatePaths } from '../../../src/adapters/state-dir.ts';
 import { openVersionStore } from '../../../src/adapters/version-store.ts';
 import { isVersionName } from '../../../src/adapters/version-folder.ts';

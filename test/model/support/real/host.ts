@@ -37,6 +37,8 @@ export interface HostSettings {
   readonly minAgeMs: number;
   /** How long a version has to stay healthy. */
   readonly soakMs: number;
+  /** Whether two versions run at once while it swaps. */
+  readonly overlap: boolean;
 }
 
 /** A daemon on edge with a feed. */
@@ -48,6 +50,7 @@ export const ORDINARY: HostSettings = {
   builtFrom: 0,
   minAgeMs: 0,
   soakMs: 0,
+  overlap: false,
 };
 
 /** One life of a daemon. */
@@ -119,6 +122,8 @@ function configOf(
       backoff_max: 0.02,
       crash_loop: 2,
       stable_after: 600,
+      // The program binds its port by itself, as soon as it may.
+      ...(settings.overlap ? { swap: 'overlap', listen: [`unix:${join(host.root, 'listen.sock')}`] } : {}),
     },
     probe: {
       url: `http://127.0.0.1:${String(host.port)}/healthz`,

@@ -3,6 +3,7 @@ import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepName } from '../../../../src/steps.ts';
 import { hurrying } from '../../../faults/fault.ts';
+import { carriesDaemon } from './causes/hand-over.ts';
 import { createRealHost, ORDINARY, type Life, type RealHost } from './host.ts';
 import { writeBelow, type Shelf } from './shelf.ts';
 
@@ -10,20 +11,40 @@ import { writeBelow, type Shelf } from './shelf.ts';
  * - `fresh`: nothing; only the program that was there before runs.
  * - `committed`: 1.1.0 was installed, and its watch is over.
  * - `watched`: 1.1.0 was installed, and is still watched.
- * - `stoppedInDownloading`, `stoppedInSwapping`, `stoppedInProbing`: the daemon was stopped there, in good order, while it
- *   installed 1.1.0.
+ * - `stoppedInDownloading`, `stoppedInSwapping`, `stoppedInProbing`, `stoppedInHandingOver`: the daemon was stopped there, in good
+ *   order, while it installed 1.1.0.
  */
 export type Past =
-  'fresh' | 'committed' | 'watched' | 'stoppedInDownloading' | 'stoppedInSwapping' | 'stoppedInProbing';
+  | 'fresh'
+  | 'committed'
+  | 'watched'
+  | 'stoppedInDownloading'
+  | 'stoppedInSwapping'
+  | 'stoppedInProbing'
+  | 'stoppedInHandingOver';
 
 /** The version that a past installed, or was about to. */
 export const PAST_VERSION = '1.1.0';
 
 /** Lets the services run one after the other, up to one that is held. */
 async function walkTo(life: Life, held: StepName): Promise<void> {
-  const way: readonly StepName[] = ['download', 'verify', 'stage', 'gate', 'swap', 'probe', 'commit'];
+  const way: readonly StepName[] = [
+    'download',
+    'verify',
+    'stage',
+    'gate',
+    'swap',
+    'probe',
+    'commit',
+    'handOver',
+  ];
   for (const step of way.slice(0, way.indexOf(held))) life.pacing.admit(step);
-  const states = { download: 'downloading', swap: 'swapping', probe: 'probing' } as const;
+  const states = {
+    download: 'downloading',
+    swap: 'swapping',
+    probe: 'probing',
+    handOver: 'handingOver',
+  } as const;
   const state = states[held as keyof typeof states];
   await life.sightings.next(0, (seen) => seen.state === state);
   await life.reached(held);
@@ -54,6 +75,7 @@ async function stopIn(host: RealHost, shelf: Shelf, held: StepName): Promise<voi
   life.pacing.admit('recover');
   await life.sightings.next(0, ({ state }) => state === 'idle');
   const path = await writeBelow(host.root, bytes);
+  if (held === 'handOver') life.faults.arm(...carriesDaemon(true));
   await life.outside(() => life.api.apply(path));
   await walkTo(life, held);
   await life.stop();
@@ -73,6 +95,8 @@ async function live(past: Past, host: RealHost, shelf: Shelf): Promise<void> {
       return stopIn(host, shelf, 'swap');
     case 'stoppedInProbing':
       return stopIn(host, shelf, 'probe');
+    case 'stoppedInHandingOver':
+      return stopIn(host, shelf, 'handOver');
   }
 }
 

@@ -5,7 +5,9 @@ import { BY_ITSELF, type Cause, type Causes } from './causes/cause.ts';
 import { CHECKED, CHECK_FAILS } from './causes/check.ts';
 import { DOWNLOADED, DOWNLOAD_FAILS } from './causes/download.ts';
 import { GATE_FAILS, PASSED } from './causes/gate.ts';
+import { HANDED_OVER, HAND_OVER_FAILS } from './causes/hand-over.ts';
 import { SCHEDULED, SCHEDULE_FAILS, WATCHED, WATCH_FAILS } from './causes/idle.ts';
+import { DRAINED, DRAIN_FAILS, OVERLAPPED, OVERLAP_FAILS } from './causes/overlap.ts';
 import { COMMITTED, COMMIT_FAILS, PROBED, PROBE_FAILS } from './causes/probe.ts';
 import { RECOVERED, RECOVER_FAILS } from './causes/recover.ts';
 import { QUARANTINED, QUARANTINE_FAILS, ROLLBACK_FAILS, ROLLED_BACK } from './causes/rollback.ts';
@@ -24,9 +26,9 @@ const RESOLVES: Readonly<Record<StepName, Causes>> = {
   stage: STAGED,
   gate: PASSED,
   swap: SWAPPED,
-  overlap: {},
-  drain: {},
-  handOver: {},
+  overlap: OVERLAPPED,
+  drain: DRAINED,
+  handOver: HANDED_OVER,
   probe: PROBED,
   commit: COMMITTED,
   rollback: ROLLED_BACK,
@@ -44,9 +46,9 @@ const REJECTS: Readonly<Record<StepName, Causes>> = {
   stage: STAGE_FAILS,
   gate: GATE_FAILS,
   swap: SWAP_FAILS,
-  overlap: {},
-  drain: {},
-  handOver: {},
+  overlap: OVERLAP_FAILS,
+  drain: DRAIN_FAILS,
+  handOver: HAND_OVER_FAILS,
   probe: PROBE_FAILS,
   commit: COMMIT_FAILS,
   rollback: ROLLBACK_FAILS,

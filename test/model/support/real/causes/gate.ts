@@ -1,10 +1,14 @@
 import { BY_ITSELF, type Causes } from './cause.ts';
 import { breaks, fails, noIntent } from './common.ts';
+import { findsDaemon } from './hand-over.ts';
 import { headFails, shows } from './head.ts';
 
 /** What `gate` says. */
 export const PASSED: Causes = {
-  mayGo: BY_ITSELF,
+  maySwap: BY_ITSELF,
+  withDaemon: findsDaemon(true),
+  mayOverlap: { settings: { overlap: true } },
+  mayHandOver: findsDaemon(false),
   superseded: shows({ version: '98.0.0' }),
 };
 
@@ -21,6 +25,8 @@ export const GATE_FAILS: Causes = {
     },
   },
   // The gate of this program is always open.
+  LEASE_HELD: fails('gate', 'Gate.pass', 'LEASE_HELD'),
+  FLEET_UNREACHABLE: fails('gate', 'Gate.pass', 'FLEET_UNREACHABLE'),
   GATE_CLOSED: fails('gate', 'Gate.pass', 'GATE_CLOSED'),
   VERSION_DAMAGED: { arrange: (world) => world.damage(world.programOf(world.offer.version)) },
   VERSION_NOT_FOUND: { arrange: (world) => world.takeAway(world.versionFolder(world.offer.version)) },

@@ -8,6 +8,7 @@ export const RECOVERED: Causes = {
   watched: { past: 'watched' },
   stillHealthy: { past: 'stoppedInProbing' },
   halfDone: { past: 'stoppedInSwapping' },
+  handsOver: { past: 'stoppedInHandingOver' },
 };
 
 /** Why it cannot. */

@@ -67,6 +67,7 @@ export const SWAP_FAILS: Causes = {
       );
     },
   },
+  LISTEN_FAILED: fails('swap', 'Workload.start', 'LISTEN_FAILED'),
   WORKLOAD_START_FAILED: beforeStart((world) => world.takeAway(world.programOf(world.offer.version))),
   // Nobody can append to a folder.
   WORKLOAD_SPAWN_FAILED: beforeStart(async (world) => {
