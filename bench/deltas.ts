@@ -6,7 +6,6 @@ import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { unpackProgram } from '../scripts/pack.ts';
 import { measureDelta, type DeltaMeasured } from './delta-pairs.ts';
 import { installed } from './support/installed.ts';
 import { measureCommand, type Measured } from './support/measure-command.ts';
@@ -69,7 +68,7 @@ async function fetched(folder: string, name: string, version: string, path: stri
  */
 async function singleExecutables(folder: string, script: string): Promise<Pair> {
   const made: string[] = [];
-  const source = unpackProgram(await readFile(script, 'utf8'));
+  const source = await readFile(script, 'utf8');
   for (const [index, text] of [source, source.replaceAll('expected', 'wanted')].entries()) {
     const main = join(folder, `sea-${String(index)}.cjs`);
     const config = join(folder, `sea-${String(index)}.json`);

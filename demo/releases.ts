@@ -35,6 +35,7 @@ export async function createPublisher(root: string): Promise<DemoPublisher> {
         ? { 'src/sidecar/health.ts': join(import.meta.dirname, 'broken-health.ts') }
         : {};
       const { program } = await build({
+        form: version === '1.0.0' ? 'executable' : 'script',
         out: join(root, 'builds', version),
         trust: trustFile,
         version,

@@ -51,8 +51,22 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       logger.warn(message);
     },
   });
-  const updater = await openUpdater({ processMetrics: true, ...options, ...traced(trace, options) });
-  let control: ControlServer;
+  let control: ControlServer | null = null;
+  const { handOver } = options;
+  const updater = await openUpdater({
+    processMetrics: true,
+    ...options,
+    ...traced(trace, options),
+    handOver: handOver && {
+      ...handOver,
+      leave: async () => {
+        const more = await handOver.leave();
+        await control?.close();
+        await trace?.close();
+        return more;
+      },
+    },
+  });
   try {
     control = await openControl({
       ...options,
@@ -69,7 +83,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return {
     api: updater.api,
     stop: async () => {
-      await control.close();
+      await control?.close();
       await updater.stop();
       await trace?.close();
     },

@@ -137,6 +137,7 @@ export const ERROR_CODES = {
   STATE_DIR_UNUSABLE: row(1, 'host', false, 'The state directory cannot be used.', 'Make it a directory of the daemon’s user with mode 0700 on a writable disk.'),
   ALREADY_RUNNING: row(1, 'operator', false, 'Another daemon uses this state directory.', 'Stop it first, or give this one a `state_dir` of its own.'),
   JOURNAL_DAMAGED: row(1, 'host', false, 'The journal could not be read and was moved aside.', 'Nothing to do: history before this is in the file that the message names.'),
+  UNKNOWN_CODE: row(1, 'program', false, 'A newer daemon recorded an error whose code this one does not know.', 'See the message, which begins with the code, and the documentation of the newer daemon.'),
   JOURNAL_WRITE_FAILED: row(1, 'host', true, 'The journal could not be written.', 'Check the disk and the permissions of the state directory.'),
   UPDATES_DISABLED: row(5, 'operator', false, 'The updater is switched off on this host.', 'Unset CORESDK_UPDATE_DISABLED, and on Kubernetes change the image tag instead.'),
   UPDATES_PAUSED: row(5, 'operator', false, 'Automatic updates are paused.', 'See `core sidecar status` for the reason, then `core sidecar resume`.'),

@@ -1,10 +1,10 @@
-/** The roles of the one program. Each is loaded, and in the built program unpacked, only when it is chosen. */
-import { realpathSync } from 'node:fs';
+/** The roles of the one program. Each is loaded only when it is chosen. */
 import { complain } from './complain.ts';
 import type { DoctorReport } from './control/api.ts';
 import type { ExamineFromHereOptions } from './daemon/examine-from-here.ts';
 import { embedded } from './embedded.ts';
 import { UpdateError } from './errors.ts';
+import { ownProgram } from './program.ts';
 
 const HELP = `coresdk-sidecar ${embedded.version}: runs the CoreSDK sidecar and updates it in place
 
@@ -12,6 +12,8 @@ Usage:
   coresdk-sidecar [--config FILE]   run the daemon in the foreground
   coresdk-sidecar serve             run the built-in sidecar service (CORESDK_HTTP_ADDR, 127.0.0.1:7701;
                                     CORESDK_GRPC_ADDR, 127.0.0.1:7700 or none)
+  coresdk-sidecar self-test [--config FILE]
+                                    say whether this program could be the daemon of this host; changes nothing
   coresdk-sidecar core …            the CLI; the same as calling this program \`core\`
   coresdk-sidecar --version | --help
 
@@ -32,7 +34,7 @@ async function runCore(args: readonly string[]): Promise<number> {
     // Only where no daemon answers, so only then is it loaded.
     examine: async (options: ExamineFromHereOptions): Promise<DoctorReport> => {
       const { examineFromHere } = await import('./daemon/examine-from-here.ts');
-      return examineFromHere(options, realpathSync(process.argv[1] ?? process.execPath));
+      return examineFromHere(options, ownProgram());
     },
   };
   return runCli(args, deps);
@@ -57,18 +59,30 @@ export async function runRole(name: string, args: readonly string[]): Promise<nu
     const { runServe } = await import('./sidecar/serve.ts');
     return runServe({ env: process.env, version: embedded.version, stderr: process.stderr });
   }
+  if (first === 'guard') {
+    const { runGuard } = await import('./daemon/guard-role.ts');
+    return runGuard(args.slice(1), process.env);
+  }
   const inspect = first === '--inspect';
-  const [option, path, ...more] = inspect ? args.slice(1) : args;
+  const selfTest = first === 'self-test';
+  const [option, path, ...more] = inspect || selfTest ? args.slice(1) : args;
   const wellFormed =
     option === undefined || (option === '--config' && path !== undefined && more.length === 0);
   if (!wellFormed)
     return complain(
-      new UpdateError('USAGE', `expected \`serve\`, \`core\` or \`--config FILE\`, found ${args.join(' ')}`),
+      new UpdateError(
+        'USAGE',
+        `expected \`serve\`, \`self-test\`, \`core\` or \`--config FILE\`, found ${args.join(' ')}`,
+      ),
     );
+  if (selfTest) {
+    const { runSelfTest } = await import('./daemon/self-test.ts');
+    return runSelfTest({ configPath: path, program: ownProgram(), embedded });
+  }
   const { runDaemon } = await import('./daemon/run.ts');
   return runDaemon({
     configPath: path,
-    program: realpathSync(process.argv[1] ?? process.execPath),
+    program: ownProgram(),
     inspect,
   });
 }

@@ -6,6 +6,7 @@ import type { TrustSet } from '../../src/bundle/trust.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
 import type { Disk, DiskHandle } from '../../src/adapters/disk.ts';
 import { openDownloads } from '../../src/adapters/downloads.ts';
+import { fixedDaemon } from '../../src/adapters/fixed-daemon.ts';
 import { openHeadStore } from '../../src/adapters/head-store.ts';
 import { openJournal } from '../../src/adapters/journal.ts';
 import { openQuarantine } from '../../src/adapters/quarantine.ts';
@@ -17,7 +18,7 @@ import type { Host, Ports } from '../../src/services/ports.ts';
 /** The ports that verify and stage need, for real. */
 export type Updater = Pick<
   Ports,
-  'clock' | 'heads' | 'downloads' | 'store' | 'quarantine' | 'journal' | 'reporter' | 'host'
+  'clock' | 'heads' | 'downloads' | 'store' | 'quarantine' | 'journal' | 'reporter' | 'host' | 'succession'
 >;
 
 /**
@@ -44,6 +45,7 @@ export async function openUpdater(stateDir: string, trust: TrustSet, disk: Disk)
     quarantine: await openQuarantine(disk, paths.quarantine),
     journal,
     reporter: { report: () => undefined },
+    succession: fixedDaemon('0.0.1'),
     host,
   };
 }

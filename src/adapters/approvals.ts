@@ -15,9 +15,15 @@ const FILE_CAP = 64 * 1024;
 /** More are not needed: only the release that waits is ever asked for. */
 const KEPT = 20;
 
-const approvalsSchema = z.array(
-  z.strictObject({ digest: z.string().regex(/^[0-9a-f]{64}$/), version: z.string(), at: z.number() }),
-);
+const approvalSchema = z.object({
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  version: z.string(),
+  at: z.number(),
+});
+/** One that is of another shape is none; the others count. */
+const approvalsSchema = z
+  .array(z.unknown())
+  .transform((all): Approval[] => all.flatMap((each) => approvalSchema.safeParse(each).data ?? []));
 
 /**
  * The approvals of a state directory. All faults are `STATE_DIR_UNUSABLE` or `DISK_FULL`.

@@ -17,7 +17,7 @@ import { guarded } from './disk-errors.ts';
 import { entityTag } from './entity-tag.ts';
 
 const TAG_MAX_BYTES = 4 * 1024;
-const tagSchema = z.strictObject({
+const tagSchema = z.object({
   etag: z.string().refine((tag) => entityTag(tag) === tag),
   kid: z.string().max(64).nullable(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),

@@ -12,10 +12,12 @@ import * as fs from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { UpdateError, hasErrno } from '../errors.ts';
+import { attachAdditions } from './journal-additions.ts';
 import {
   JOURNAL_APPLICATION_ID,
   JOURNAL_VERSION,
   attemptRow,
+  canRead,
   createTables,
   inFlightRow,
   stepRow,
@@ -71,6 +73,13 @@ export interface JournalFile {
   readonly damage: string | null;
 }
 
+/** Both files of the journal: {@link openFirstFile}, with the second attached (`journal-additions.ts`). */
+export function openJournalFile(path: string, now: number, expected = false): JournalFile {
+  const { db, damage } = openFirstFile(path, now, expected);
+  const lost = attachAdditions(db, path);
+  return { db, damage: lost === null ? damage : [damage, lost].filter((it) => it !== null).join('; ') };
+}
+
 /**
  * Opens the journal's file, or makes it. One that cannot be read is renamed to `<path>.damaged-<time>` (with what SQLite
  * keeps beside it), and a new one is made; so is whatever else stands there instead of a file. The newest five of these are kept.
@@ -80,7 +89,7 @@ export interface JournalFile {
  * @param expected - whether a journal must be there, so that its absence is damage too
  * @throws UpdateError `ALREADY_RUNNING`, `STATE_DIR_UNUSABLE`, `DISK_FULL`
  */
-export function openJournalFile(path: string, now: number, expected = false): JournalFile {
+function openFirstFile(path: string, now: number, expected: boolean): JournalFile {
   try {
     const { identity, made, kind } = create(path);
     try {
@@ -166,17 +175,34 @@ function isEmpty(db: DatabaseSync): boolean {
   return tables === 0 && pragma(db, 'user_version') === 0 && pragma(db, 'application_id') === 0;
 }
 
-/** The statements that made a file's tables and indices. */
-function layoutOf(db: DatabaseSync): Set<string> {
-  return new Set(
-    db
-      .prepare('SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL')
-      .all()
-      .map(({ sql }) => String(sql)),
-  );
+/** What a file is made of: each table with its columns, and every other thing with its name and kind. */
+interface Layout {
+  readonly tables: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly indices: ReadonlySet<string>;
+  /** Triggers and views: they would do or show what this program does not know. */
+  readonly odd: readonly string[];
 }
 
-function expectedLayout(): Set<string> {
+function layoutOf(db: DatabaseSync): Layout {
+  const all = db.prepare('SELECT type, name FROM sqlite_schema').all();
+  const named = (type: string): string[] =>
+    all.filter((it) => it['type'] === type).map(({ name }) => String(name));
+  const columns = db.prepare('SELECT name, type, "notnull", pk FROM pragma_table_info(?)');
+  return {
+    tables: new Map(
+      named('table').map((table) => [
+        table,
+        new Set(columns.all(table).map((it) => Object.values(it).map(String).join(' '))),
+      ]),
+    ),
+    indices: new Set(named('index')),
+    odd: all.flatMap(({ type, name }) =>
+      type === 'table' || type === 'index' ? [] : [`a ${String(type)} ${String(name)}`],
+    ),
+  };
+}
+
+function expectedLayout(): Layout {
   const db = new DatabaseSync(':memory:');
   try {
     createTables(db);
@@ -186,27 +212,36 @@ function expectedLayout(): Set<string> {
   }
 }
 
+/** Where a file lacks something of the layout, or has what may not be there; more tables and columns are a newer daemon's. */
+function misfitOf(layout: Layout): string | null {
+  const expected = expectedLayout();
+  for (const [table, columns] of expected.tables) {
+    const there = layout.tables.get(table);
+    if (there === undefined) return `no table ${table}`;
+    const missing = [...columns].find((column) => !there.has(column));
+    if (missing !== undefined) return `no column "${missing}" in ${table}`;
+  }
+  const index = [...expected.indices].find((name) => !layout.indices.has(name));
+  return index === undefined ? (layout.odd[0] ?? null) : `no index ${index}`;
+}
+
 /** Layout, structure, and every row. Small enough (500 attempts) to be read whole. */
 function validate(db: DatabaseSync): void {
   const application = pragma(db, 'application_id');
   const version = pragma(db, 'user_version');
-  if (application !== JOURNAL_APPLICATION_ID || version !== JOURNAL_VERSION)
+  if (application !== JOURNAL_APPLICATION_ID || !canRead(version))
     throw new Unreadable(
-      `expected a journal of layout ${String(JOURNAL_VERSION)}, found application ${String(application)}, layout ${String(version)}`,
+      `expected a journal of layout ${String(JOURNAL_VERSION)}, or one that its readers can read, found application ${String(application)}, layout ${String(version)}`,
     );
   const integrity = pragma(db, 'integrity_check');
   if (integrity !== 'ok') throw new Unreadable(`expected an intact file, found ${String(integrity)}`);
-  const layout = layoutOf(db);
-  const expected = expectedLayout();
-  const odd = [...new Set([...layout, ...expected])].find((sql) => !layout.has(sql) || !expected.has(sql));
-  if (odd !== undefined)
-    throw new Unreadable(
-      `expected the tables of layout ${String(JOURNAL_VERSION)}, found a difference at: ${odd.slice(0, 60)}`,
-    );
+  const misfit = misfitOf(layoutOf(db));
+  if (misfit !== null)
+    throw new Unreadable(`expected the tables of layout ${String(JOURNAL_VERSION)}, found ${misfit}`);
   const tables = [
     ['in_flight', 'SELECT attempt, state, facts, suspended FROM in_flight', inFlightRow],
     ['attempts', 'SELECT * FROM attempts', attemptRow],
-    ['steps', 'SELECT state, at FROM steps', stepRow],
+    ['steps', 'SELECT rowid, state, at FROM steps', stepRow],
   ] as const;
   for (const [table, sql, schema] of tables) {
     for (const row of db.prepare(sql).all()) {
@@ -223,7 +258,7 @@ function validate(db: DatabaseSync): void {
  */
 function requireWritable(db: DatabaseSync): void {
   try {
-    db.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${String(JOURNAL_VERSION)}`);
+    db.exec(`BEGIN IMMEDIATE; PRAGMA user_version = ${String(pragma(db, 'user_version'))}`);
   } catch (error) {
     if (resultCode(error) === SQLITE.READONLY)
       throw new Unreadable('expected a file that can be written, found that SQLite only reads it');

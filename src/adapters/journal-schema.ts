@@ -1,18 +1,23 @@
 /**
- * The journal's tables, and the shape of its rows.
+ * The journal's tables, and the shape of its rows (docs/decisions/0017).
  *
- * Invariant: `user_version` names the layout. A layout is never changed in place: a new one gets the next number and a
- * migration; a number that this program does not know is not read at all.
+ * Invariants:
+ * - What is written here is what the first layout's readers read: its tables, its columns, its words. They take anything else for damage.
+ *   What is new goes into the second file (`journal-additions.ts`).
+ * - What is read may be a newer daemon's: tables, columns, members and words that are not known are left where they are. A word that is
+ *   not known is `unknown` in the history; in flight it is an interruption.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
-import { ERROR_CODES, type ErrorCode } from '../error-codes.ts';
 import type { ErrorRecord } from '../errors.ts';
 import type { AttemptFacts, InFlight } from '../services/ports.ts';
+import { knownError } from './first-words.ts';
 import type { Attempt, OutcomeKind, StateName, Trigger, VersionRef } from '../types.ts';
 
-/** The layout that this program reads and writes. */
+/** The layout that is written. */
 export const JOURNAL_VERSION = 1;
+/** The readers that this program is of: those of the first layout were 1. */
+const READER = 2;
 /** `PRAGMA application_id`: the letters CSDK. */
 export const JOURNAL_APPLICATION_ID = 0x4353_444b;
 
@@ -34,6 +39,18 @@ const TABLES = `
   CREATE TABLE refusals (sha256 TEXT NOT NULL UNIQUE, code TEXT NOT NULL, count INTEGER NOT NULL, at INTEGER NOT NULL) STRICT;
   CREATE TABLE seen (digest TEXT NOT NULL UNIQUE, at INTEGER NOT NULL) STRICT;
 `;
+
+/**
+ * Whether a file with this `user_version` can be read: `layout + 1000 × the oldest readers that can read it`, or 1.
+ *
+ * @example
+ * canRead(2003); // true: layout 3, which readers 2 and later can read
+ */
+export function canRead(version: unknown): boolean {
+  if (typeof version !== 'number') return false;
+  const oldest = Math.trunc(version / 1000);
+  return version === JOURNAL_VERSION || (oldest >= 1 && oldest <= READER);
+}
 
 /** Makes the tables in an empty file, all or none. */
 export function createTables(db: DatabaseSync): void {
@@ -60,37 +77,47 @@ const OUTCOMES = [
   'committed', 'rolledBack', 'failed', 'nothing', 'available', 'refused', 'deferred', 'error', 'interrupted',
 ] as const satisfies readonly OutcomeKind[]; // prettier-ignore
 
-const state = z.enum(STATES);
-const trigger = z.enum(TRIGGERS);
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
-const code = z.custom<ErrorCode>(
-  (value) => typeof value === 'string' && value in ERROR_CODES,
-  'unknown error code',
-);
+/** For lists of words that a newer daemon may have made longer. */
+const word = <const Words extends readonly [string, ...string[]]>(
+  words: Words,
+): z.ZodType<Words[number] | 'unknown'> =>
+  z.string().transform((value) => words.find((it) => it === value) ?? 'unknown');
 
-const attempt: z.ZodType<Attempt> = z.strictObject({
+/** An error as it is kept. */
+export const errorRecord: z.ZodType<ErrorRecord> = z
+  .object({ code: z.string(), message: z.string() })
+  .transform(knownError);
+
+/** What set it off does not matter for what is done with it now. */
+const attempt: z.ZodType<Attempt> = z.object({
   id: z.string().min(1),
-  trigger,
-  mode: z.enum(['apply', 'report']),
+  trigger: z.enum(TRIGGERS).catch('recovery'),
+  mode: z.enum(['apply', 'report']).catch('apply'),
 });
-const error: z.ZodType<ErrorRecord> = z.strictObject({ code, message: z.string() });
-const storeRef = z.strictObject({ origin: z.literal('store'), version: z.string(), digest });
+const storeRef = z.object({ origin: z.literal('store'), version: z.string(), digest });
 const ref: z.ZodType<VersionRef> = z.discriminatedUnion('origin', [
   storeRef,
-  z.strictObject({ origin: z.literal('baseline'), version: z.string() }),
+  z.object({ origin: z.literal('baseline'), version: z.string() }),
 ]);
-const plan = z.strictObject({ from: ref, to: ref });
+const plan = z.object({ from: ref, to: ref });
 const interruptions = z.int().min(0);
-const facts: z.ZodType<AttemptFacts> = z.strictObject({
-  plan: plan.optional(),
-  digest: digest.optional(),
-  version: z.string().optional(),
-  error: error.optional(),
-  interruptions: interruptions.optional(),
-  owed: z.array(z.strictObject({ attempt, plan, error, interruptions })).optional(),
-  successor: z.strictObject({ ref: storeRef, sha256: digest }).optional(),
-  afterCommit: z.boolean().optional(),
-  note: z.string().optional(),
+/** A member of another shape is one that is not known. */
+const known = <T>(schema: z.ZodType<T>): z.ZodType<T | undefined> => schema.optional().catch(undefined);
+const successor = known(z.object({ ref: storeRef, sha256: digest }));
+const afterCommit = known(z.boolean());
+const facts: z.ZodType<AttemptFacts> = z.object({
+  plan: known(plan),
+  digest: known(digest),
+  version: known(z.string()),
+  error: known(errorRecord),
+  interruptions: known(interruptions),
+  owed: known(
+    z.array(z.object({ attempt, plan, error: errorRecord, interruptions, successor, afterCommit })),
+  ),
+  successor,
+  afterCommit,
+  note: known(z.string()),
 });
 
 /** A column that holds JSON. */
@@ -107,9 +134,14 @@ const json = <T>(schema: z.ZodType<T>): z.ZodType<T, string> =>
     })
     .pipe(schema);
 
-/** The row of `in_flight`. */
+/** The row of `in_flight`. What a newer daemon was doing is taken for a swap that was interrupted: that is gone back from. */
 export const inFlightRow: z.ZodType<InFlight> = z
-  .object({ attempt: json(attempt), state, facts: json(facts), suspended: z.literal([0, 1]) })
+  .object({
+    attempt: json(attempt),
+    state: z.enum(STATES).catch('swapping'),
+    facts: json(facts),
+    suspended: z.literal([0, 1]),
+  })
   .transform((row) => ({
     attempt: row.attempt,
     state: row.state,
@@ -120,12 +152,12 @@ export const inFlightRow: z.ZodType<InFlight> = z
 /** A row of `attempts`. */
 export const attemptRow = z.object({
   id: z.string().min(1),
-  trigger,
+  trigger: word(TRIGGERS),
   started_at: z.number(),
   ended_at: z.number().nullable(),
-  outcome: z.enum(OUTCOMES).nullable(),
+  outcome: word(OUTCOMES).nullable(),
   reason: z.string(),
-  error_code: code.nullable(),
+  error_code: z.string().nullable(),
   error_message: z.string().nullable(),
   from_version: z.string().nullable(),
   to_version: z.string().nullable(),
@@ -133,10 +165,18 @@ export const attemptRow = z.object({
 });
 
 /** A row of `steps`. */
-export const stepRow = z.object({ state, at: z.number() });
+export const stepRow = z.object({ rowid: z.int(), state: z.string(), at: z.number() });
+
+/** The state of a step. */
+export const stepState = word(STATES);
 
 /** A row of `refusals`. */
-export const refusalRow = z.object({ sha256: digest, code, count: z.int().min(1), at: z.number() });
+export const refusalRow = z.object({
+  sha256: digest,
+  code: z.string(),
+  count: z.int().min(1),
+  at: z.number(),
+});
 
 /** A row that holds one number. */
 export const numberRow = z.object({ value: z.number() });

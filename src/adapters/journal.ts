@@ -4,6 +4,9 @@
  * Invariants:
  * - Every method that writes is one transaction, durable when it resolves.
  * - At most one attempt is in flight. Another that enters while one is in flight ends the first as `interrupted`.
+ * - Rows of the first file say only what its oldest readers know (`first-words.ts`); what is really meant is kept beside it
+ *   (`journal-meanings.ts`), in the same transaction.
+ * - Where there is an outbox, the end of an attempt and its place in it are one transaction.
  * - Tables do not grow without end: 500 attempts, 500 budgets, 500 refusals, 500 seen releases are kept, the newest.
  */
 import type { DatabaseSync } from 'node:sqlite';
@@ -11,8 +14,10 @@ import type { z } from 'zod';
 import type { ErrorCode } from '../error-codes.ts';
 import { UpdateError, type ErrorRecord } from '../errors.ts';
 import type { AttemptFacts, AttemptRecord, Clock, InFlight, Journal } from '../services/ports.ts';
+import { firstCode, firstError, firstFlight, firstState, knownError } from './first-words.ts';
 import { isCorruption, openJournalFile } from './journal-file.ts';
-import { attemptRow, inFlightRow, numberRow, refusalRow, stepRow } from './journal-schema.ts';
+import { meaningsOf } from './journal-meanings.ts';
+import { attemptRow, inFlightRow, numberRow, refusalRow, stepRow, stepState } from './journal-schema.ts';
 
 const KEEP = 500;
 
@@ -28,6 +33,8 @@ export interface JournalOptions {
   readonly clock: Pick<Clock, 'now'>;
   /** Whether a daemon ran here before, so that a journal which is not there was lost; false unless told. */
   readonly expected?: boolean;
+  /** Whether ended attempts are put into the outbox, for a fleet that is to be told of them; false unless told. */
+  readonly outbox?: boolean;
 }
 
 /** What {@link openJournal} returns. */
@@ -44,23 +51,35 @@ export interface OpenedJournal {
  * @example
  * const { journal, damage } = openJournal({ path: paths.stateDb, clock });
  */
-export function openJournal({ path, clock, expected = false }: JournalOptions): OpenedJournal {
+export function openJournal({
+  path,
+  clock,
+  expected = false,
+  outbox = false,
+}: JournalOptions): OpenedJournal {
   const { db, damage: found } = openJournalFile(path, clock.now(), expected);
   const damage =
     found === null ? null : new UpdateError('JOURNAL_DAMAGED', `expected a readable journal, found ${found}`);
-  return { journal: sqliteJournal(db, clock), damage: damage?.toRecord() ?? null };
+  return { journal: sqliteJournal(db, clock, outbox), damage: damage?.toRecord() ?? null };
 }
 
-function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
+function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>, outbox: boolean): Journal {
   let ended = false;
+  const meanings = meaningsOf(db);
 
   const run = (sql: string, ...values: (string | number | null)[]): void => {
     db.prepare(sql).run(...values);
   };
   const rows = <T>(schema: z.ZodType<T>, sql: string, ...values: (string | number)[]): T[] =>
     db.prepare(sql).all(...values).map((row) => parseRow(schema, row)); // prettier-ignore
-  const readInFlight = (): InFlight | null =>
-    rows(inFlightRow, 'SELECT attempt, state, facts, suspended FROM in_flight')[0] ?? null;
+  const readInFlight = (): InFlight | null => {
+    const row = db.prepare('SELECT attempt, state, facts, suspended FROM in_flight').get();
+    if (row === undefined) return null;
+    const shown = parseRow(inFlightRow, row);
+    const meant = meanings.of(shown.attempt.id)('flight', flightText(row['state'], row['facts']));
+    const [state, facts] = JSON.parse(meant) as [unknown, unknown];
+    return parseRow(inFlightRow, { ...row, state, facts });
+  };
 
   function write(what: string, work: () => void): Promise<void> {
     try {
@@ -94,6 +113,23 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
     );
   };
 
+  const post = (id: string): void => {
+    if (outbox) run('INSERT OR IGNORE INTO more.outbox (attempt, at) VALUES (?, ?)', id, clock.now());
+  };
+  const toRecords = (found: readonly z.infer<typeof attemptRow>[]): AttemptRecord[] =>
+    found.map((row) => {
+      const meant = meanings.of(row.id);
+      const steps = rows(
+        stepRow,
+        'SELECT rowid, state, at FROM steps WHERE attempt = ? ORDER BY rowid',
+        row.id,
+      ).map(({ rowid, state, at }) => ({
+        state: stepState.parse(meant(`step:${String(rowid)}`, state)),
+        at,
+      }));
+      return { ...toRecord(row), steps };
+    });
+
   return {
     enter: (attempt, state, facts) =>
       write(`write that attempt ${attempt.id} enters ${state}`, () => {
@@ -102,16 +138,18 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
         if (before !== null && before.attempt.id !== attempt.id) {
           // One in `rolledBack` is over but for its quarantine, which the new attempt takes with it.
           const { error } = before.state === 'rolledBack' ? before.facts : {};
+          const shown = error === undefined ? null : firstError(error);
           run(
             `UPDATE attempts SET ended_at = ?, outcome = ?, reason = ?, error_code = ?, error_message = ?
              WHERE id = ? AND ended_at IS NULL`,
             now,
             error === undefined ? 'interrupted' : 'rolledBack',
             error?.message ?? `attempt ${attempt.id} began`,
-            error?.code ?? null,
-            error?.message ?? null,
+            shown?.code ?? null,
+            shown?.message ?? null,
             before.attempt.id,
           );
+          post(before.attempt.id);
         }
         const known: AttemptFacts = {
           ...(before?.attempt.id === attempt.id ? before.facts : {}),
@@ -131,12 +169,23 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
           plan?.to.version ?? known.version ?? null,
           known.digest ?? (plan?.to.origin === 'store' ? plan.to.digest : null),
         );
-        run('INSERT INTO steps (attempt, state, at) VALUES (?, ?, ?)', attempt.id, state, now);
+        const shown = firstFlight({ state, facts: known });
+        const step = db
+          .prepare('INSERT INTO steps (attempt, state, at) VALUES (?, ?, ?)')
+          .run(attempt.id, firstState(state), now);
+        meanings.keep(attempt.id, `step:${String(step.lastInsertRowid)}`, firstState(state), state);
+        const shownFacts = JSON.stringify(shown.facts);
         run(
           'INSERT OR REPLACE INTO in_flight (one, attempt, state, facts, suspended) VALUES (1, ?, ?, ?, 0)',
           JSON.stringify(attempt),
-          state,
-          JSON.stringify(known),
+          shown.state,
+          shownFacts,
+        );
+        meanings.keep(
+          attempt.id,
+          'flight',
+          flightText(shown.state, shownFacts),
+          flightText(state, JSON.stringify(known)),
         );
         trim('attempts', 'rowid');
       }),
@@ -151,6 +200,7 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
           run('DELETE FROM attempts WHERE id = ? AND ended_at IS NULL', id);
           return;
         }
+        const shown = end.error === null ? null : firstError(end.error);
         run(
           `UPDATE attempts SET ended_at = ?, outcome = ?, reason = ?, error_code = ?, error_message = ?,
              from_version = COALESCE(?, from_version), to_version = COALESCE(?, to_version), digest = COALESCE(?, digest)
@@ -158,18 +208,32 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
           clock.now(),
           end.outcome,
           note === undefined ? end.reason : `${end.reason}; ${note}`,
-          end.error?.code ?? null,
-          end.error?.message ?? null,
+          shown?.code ?? null,
+          shown?.message ?? null,
           end.from?.version ?? null,
           end.to?.version ?? null,
           end.to?.origin === 'store' ? end.to.digest : null,
           id,
         );
+        if (flying?.attempt.id === id) post(id);
       }),
 
-    // Nobody fills an outbox before there is a fleet to tell.
-    outbox: () => Promise.resolve([]),
-    delivered: () => Promise.resolve(),
+    outbox: (limit) =>
+      read('the outbox', () =>
+        toRecords(
+          rows(
+            attemptRow,
+            `SELECT attempts.* FROM more.outbox AS waiting JOIN main.attempts ON attempts.id = waiting.attempt
+             WHERE ended_at IS NOT NULL ORDER BY waiting.rowid LIMIT ?`,
+            Math.max(0, Math.trunc(limit)),
+          ),
+        ),
+      ),
+
+    delivered: (id) =>
+      write(`take attempt ${id} out of the outbox`, () => {
+        run('DELETE FROM more.outbox WHERE attempt = ?', id);
+      }),
 
     inFlight: () => read('the attempt in flight', readInFlight),
 
@@ -180,14 +244,11 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
 
     history: (limit) =>
       read('the history', () =>
-        rows(
-          attemptRow,
-          'SELECT * FROM attempts ORDER BY rowid DESC LIMIT ?',
-          Math.max(0, Math.trunc(limit)),
-        ).map((row) =>
-          toRecord(
-            row,
-            rows(stepRow, 'SELECT state, at FROM steps WHERE attempt = ? ORDER BY rowid', row.id),
+        toRecords(
+          rows(
+            attemptRow,
+            'SELECT * FROM attempts ORDER BY rowid DESC LIMIT ?',
+            Math.max(0, Math.trunc(limit)),
           ),
         ),
       ),
@@ -232,19 +293,24 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>): Journal {
           `INSERT INTO refusals (sha256, code, count, at) VALUES (?, ?, 1, ?)
            ON CONFLICT (sha256) DO UPDATE SET code = excluded.code, count = count + 1, at = excluded.at`,
           sha256,
-          code,
+          firstCode(code),
           clock.now(),
         );
+        meanings.keep(refusalOf(sha256), 'code', firstCode(code), code);
         trim('refusals', 'at');
       }),
 
     refusal: (sha256) =>
-      read(
-        'a refusal',
-        () =>
-          rows(refusalRow, 'SELECT sha256, code, count, at FROM refusals WHERE sha256 = ?', sha256)[0] ??
-          null,
-      ),
+      read('a refusal', () => {
+        const row = rows(
+          refusalRow,
+          'SELECT sha256, code, count, at FROM refusals WHERE sha256 = ?',
+          sha256,
+        )[0];
+        if (row === undefined) return null;
+        const code = meanings.of(refusalOf(sha256))('code', row.code);
+        return { ...row, code: knownError({ code, message: '' }).code };
+      }),
 
     seen: async (digest) => {
       const now = clock.now();
@@ -286,7 +352,14 @@ function fault(error: unknown, code: ErrorCode, what: string): UpdateError {
   return base.code === code ? base : new UpdateError(code, `${what}: ${base.message}`, { cause: error });
 }
 
-function toRecord(row: z.infer<typeof attemptRow>, steps: AttemptRecord['steps']): AttemptRecord {
+/** What an attempt in flight is compared by. */
+const flightText = (state: unknown, facts: unknown): string => JSON.stringify([state, facts]);
+
+/** Under this name stand the words of a refusal. */
+const refusalOf = (sha256: string): string => `refusal:${sha256}`;
+
+function toRecord(row: z.infer<typeof attemptRow>): Omit<AttemptRecord, 'steps'> {
+  const { error_code: code } = row;
   return {
     id: row.id,
     trigger: row.trigger,
@@ -294,10 +367,9 @@ function toRecord(row: z.infer<typeof attemptRow>, steps: AttemptRecord['steps']
     endedAt: row.ended_at,
     outcome: row.outcome,
     reason: row.reason,
-    error: row.error_code === null ? null : { code: row.error_code, message: row.error_message ?? '' },
+    error: code === null ? null : knownError({ code, message: row.error_message ?? '' }),
     from: row.from_version,
     to: row.to_version,
     digest: row.digest,
-    steps,
   };
 }

@@ -210,6 +210,7 @@ export function createLeaseGate(options: LeaseGateOptions): Gate & { close(): Pr
   return {
     pass,
     release,
+    lost: (attempt) => gate.lost?.(attempt) ?? lease.lost?.(attempt.id) ?? null,
     settle: async () => {
       await gate.settle?.();
       await settle(() => true);

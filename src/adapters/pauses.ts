@@ -5,21 +5,22 @@
  */
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { ERROR_CODES, type ErrorCode } from '../error-codes.ts';
-import { hasErrno } from '../errors.ts';
+import { hasErrno, type ErrorRecord } from '../errors.ts';
 import type { Pauses } from '../services/ports.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import type { Disk } from './disk.ts';
 import { guarded } from './disk-errors.ts';
 import { removeTree, statOrNull } from './disk-tree.ts';
+import { firstError, knownError } from './first-words.ts';
 import { jsonBytes, JsonFileError, readJsonFile } from './json-file.ts';
 
 const FILE_CAP = 64 * 1024;
 const MESSAGE_CHARACTERS = 1000;
 
-const recordSchema = z.strictObject({
-  code: z.custom<ErrorCode>((code) => typeof code === 'string' && Object.hasOwn(ERROR_CODES, code)),
-  message: z.string(),
+/** A code that only a newer daemon knows is no reason to lose its message. */
+const recordSchema = z.object({ code: z.string(), message: z.string() }).transform((record): ErrorRecord => {
+  const { code, message } = knownError(record);
+  return { code: code === 'UNKNOWN_CODE' ? 'UPDATES_PAUSED' : code, message };
 });
 
 /**
@@ -39,7 +40,8 @@ export function openPauses(disk: Disk, file: string): Pauses {
           return { code: 'UPDATES_PAUSED', message: `updates were paused, but ${file} does not say why` };
         }
       }),
-    write: async ({ code, message }) => {
+    write: async (error) => {
+      const { code, message } = firstError(error);
       const bytes = jsonBytes({ code, message: message.slice(0, MESSAGE_CHARACTERS) });
       await guarded('STATE_DIR_UNUSABLE', `could not write ${file}`, () =>
         writeFileAtomically(disk, file, bytes, 0o600),

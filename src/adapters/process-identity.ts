@@ -3,6 +3,7 @@
  * known by the boot of the kernel, its pid and its start time together.
  */
 import { readFile, readdir } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { UpdateError, hasErrno } from '../errors.ts';
 
 /** What `/proc/<pid>/stat` says of a process. */
@@ -62,6 +63,32 @@ export async function readStat(pid: number): Promise<ProcessStat | null> {
 export function hasEnded(stat: ProcessStat | null): boolean {
   if (stat === null) return true;
   return (stat.state === 'Z' || stat.state === 'X') && stat.threads <= 1;
+}
+
+/**
+ * How a process ended that is a zombie still: the exit status of proc(5), field 52 of `stat`, in the form of waitpid(2).
+ *
+ * @returns null when it is no zombie with this start time, or we may not know (then the kernel says 0, which is taken for what it says)
+ */
+export async function readExitStatus(
+  pid: number,
+  startTime: number,
+): Promise<{ readonly code: number | null; readonly signal: string | null } | null> {
+  const line = await readOf(pid, 'stat');
+  const stat = line === null ? null : parseStat(line);
+  if (line === null || stat?.startTime !== startTime || stat.state !== 'Z') return null;
+  const status = Number(line.trim().split(' ').at(-1));
+  if (!Number.isSafeInteger(status)) return null;
+  const number = status & 0x7f;
+  if (number === 0) return { code: (status >> 8) & 0xff, signal: null };
+  const name = Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
+  return { code: null, signal: name ?? `signal ${String(number)}` };
+}
+
+/** Whether a process has a handler for a signal (`SigCgt` of proc(5)); false when it has gone. */
+export async function catchesSignal(pid: number, signal: keyof typeof constants.signals): Promise<boolean> {
+  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec((await readOf(pid, 'status')) ?? '')?.[1];
+  return mask !== undefined && ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }
 
 /** The command line, arguments separated by NUL; empty for a zombie, null when the process has gone. */

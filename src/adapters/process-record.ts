@@ -2,8 +2,12 @@
  * The file that names the workload's process, so that a later daemon finds what an earlier one left running. It is a
  * file of its own: it survives the loss of `state.db`.
  *
- * Invariant: it is written durably before the first instruction of the process that it names.
+ * Invariants:
+ * - It is written durably before the first instruction of the process that it names.
+ * - It has the members that the first daemons knew: they would not know a survivor by another, and leave it running. What more is to
+ *   be said stands in a file of its own (docs/decisions/0017).
  */
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { hasErrno } from '../errors.ts';
 import { writeFileAtomically } from './atomic-file.ts';
@@ -12,7 +16,7 @@ import { guarded } from './disk-errors.ts';
 
 const CAP = 4096;
 
-const recordSchema = z.strictObject({
+const recordSchema = z.object({
   schema: z.literal(1),
   bootId: z.string().min(1),
   /** Never 0 or 1, nor negative: these would mean whole groups, or init. */
@@ -33,6 +37,15 @@ export interface ProcessRecordFile {
   write(record: ProcessRecord): Promise<void>;
   /** No error if it is not there. */
   remove(): Promise<void>;
+}
+
+/**
+ * Where the record of what is tried beside the workload lies.
+ *
+ * @param path - of the workload's own record
+ */
+export function besideRecordPath(path: string): string {
+  return join(dirname(path), 'workload-beside.json');
 }
 
 function parse(bytes: Uint8Array): ProcessRecord | null {

@@ -34,6 +34,8 @@ export interface StatePaths {
   readonly approvals: string;
   /** That this host may hold a lease of its fleet, while it may. */
   readonly lease: string;
+  /** Which daemon this host runs, and which one is on trial. */
+  readonly daemonRecord: string;
 }
 
 /** The layout of a state directory, without a look at the disk. */
@@ -52,6 +54,7 @@ export function statePaths(root: string): StatePaths {
     paused: join(root, 'paused.json'),
     approvals: join(root, 'approvals.json'),
     lease: join(root, 'lease.json'),
+    daemonRecord: join(root, 'daemon.json'),
   };
 }
 

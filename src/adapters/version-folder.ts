@@ -1,15 +1,19 @@
 /**
- * One version's folder: `manifest.json` (0600), `files/`, and later the mark `committed` (0600).
+ * One version's folder: `manifest.json` (0600), `daemon.json` (0600) where it carries a daemon, `files/`, and later the mark
+ * `committed` (0600).
  *
- * Invariant: a folder counts as a version only if its manifest is valid and names the folder's own version, and its
- * entry file is there. The release digest is always computed from the manifest, never stored.
+ * Invariants:
+ * - A folder counts as a version only if its manifest is valid and names the folder's own version, and its programs are
+ *   there. The release digest is always computed from the manifest, never stored.
+ * - `manifest.json` and the mark have the members that the first daemons knew, who take others for damage; what came later stands in a
+ *   file of its own. Members that are not known are passed over when they are read (docs/decisions/0017).
  */
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
-  manifestSchema,
   programsOf,
   releaseDigest,
+  storedManifestSchema,
   versionSchema,
   type Manifest,
 } from '../bundle/manifest.ts';
@@ -21,20 +25,24 @@ import { statOrNull } from './disk-tree.ts';
 import { JsonFileError, jsonBytes, readJsonFile } from './json-file.ts';
 
 const MANIFEST = 'manifest.json';
+const DAEMON = 'daemon.json';
 const MARK = 'committed';
 /** 4096 files of at most some 400 bytes each, and the notes. */
 const MANIFEST_CAP = 4 * 1024 * 1024;
 const MARK_CAP = 64 * 1024;
 
+/** Which of the files is the daemon's program. */
+const daemonSchema = z.object({ daemon: z.string() });
 const refSchema = z.discriminatedUnion('origin', [
-  z.strictObject({
+  z.object({
     origin: z.literal('store'),
     version: versionSchema,
     digest: z.string().regex(/^[0-9a-f]{64}$/),
   }),
-  z.strictObject({ origin: z.literal('baseline'), version: z.string() }),
+  z.object({ origin: z.literal('baseline'), version: z.string() }),
 ]);
-const markSchema = z.strictObject({
+const manifestFile = z.looseObject({});
+const markSchema = z.object({
   at: z.number(),
   previous: refSchema,
   watched: z.boolean(),
@@ -93,10 +101,25 @@ export async function readVersionFolder(
 
 async function readManifest(disk: Disk, folder: string): Promise<Manifest | string> {
   try {
-    return await readJsonFile(disk, join(folder, MANIFEST), MANIFEST_CAP, manifestSchema);
+    const found = await readJsonFile(disk, join(folder, MANIFEST), MANIFEST_CAP, manifestFile);
+    const parsed = storedManifestSchema.safeParse({ ...found, ...(await readDaemon(disk, folder)) });
+    const issue = parsed.error?.issues[0];
+    return issue === undefined && parsed.success
+      ? parsed.data
+      : `expected a manifest, found another shape (${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''})`;
   } catch (error) {
     if (error instanceof JsonFileError || hasErrno(error, 'ENOENT', 'EFBIG', 'EINVAL', 'ELOOP'))
       return error.message;
+    throw error;
+  }
+}
+
+/** A version whose file about its daemon cannot be read carries none: its workload runs all the same. */
+async function readDaemon(disk: Disk, folder: string): Promise<{ daemon?: string }> {
+  try {
+    return await readJsonFile(disk, join(folder, DAEMON), MARK_CAP, daemonSchema);
+  } catch (error) {
+    if (error instanceof JsonFileError || hasErrno(error, 'ENOENT', 'EFBIG', 'EINVAL', 'ELOOP')) return {};
     throw error;
   }
 }
@@ -122,7 +145,10 @@ async function readMark(
 
 /** Writes a version's manifest, durably; the folder's own name is not. */
 export async function writeManifest(disk: Disk, folder: string, manifest: Manifest): Promise<void> {
-  await writeFileAtomically(disk, join(folder, MANIFEST), jsonBytes(manifest), 0o600);
+  const { daemon, ...first } = manifest;
+  if (daemon !== undefined)
+    await writeFileAtomically(disk, join(folder, DAEMON), jsonBytes({ daemon }), 0o600);
+  await writeFileAtomically(disk, join(folder, MANIFEST), jsonBytes(first), 0o600);
 }
 
 /** Writes or replaces a version's committed mark, durably. */

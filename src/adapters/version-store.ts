@@ -5,7 +5,7 @@
  * - A version is complete or absent. It appears by one rename (`version-stage.ts`) and goes by one rename to a dot-name,
  *   which is then deleted.
  * - `current` points to the old version or to the new one, never in between (`version-pointer.ts`).
- * - The current version is never pruned, nor the one that holds the version floor.
+ * - The current version is never pruned, nor the one that holds the version floor, nor one whose daemon runs or may have to run again.
  */
 import { join } from 'node:path';
 import semver from 'semver';
@@ -39,6 +39,8 @@ export interface VersionStoreOptions {
   readonly baseline: { readonly version: string; readonly entry: string };
   /** Rejects with `STAGE_NOT_EXECUTABLE` if a file cannot be executed here; `canExecute` of `can-execute.ts` unless told. */
   readonly canExecute?: (path: string) => Promise<void>;
+  /** The versions whose daemons run, or may have to run again: they are not pruned either. None unless told. */
+  readonly daemons?: () => Promise<readonly VersionRef[]>;
 }
 
 /**
@@ -178,7 +180,8 @@ export function openVersionStore(options: VersionStoreOptions): VersionStore {
     prune: (keep) =>
       guarded('STAGE_FAILED', 'could not prune the versions', async () => {
         const versions = await all();
-        const kept = new Set(keep.filter(({ origin }) => origin === 'store').map(({ version }) => version));
+        const needed = [...keep, ...((await options.daemons?.()) ?? [])];
+        const kept = new Set(needed.filter(({ origin }) => origin === 'store').map(({ version }) => version));
         const current = await readPointer(disk, paths.current);
         if (current !== null) kept.add(current);
         const floor = versions.find(({ mark }) => mark?.watched === true);

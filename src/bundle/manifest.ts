@@ -20,14 +20,15 @@ export const pathSchema = z
   )
   .refine((path) => path.toLowerCase() !== 'manifest.json', 'manifest.json is the manifest itself');
 
-/** The platform of a bundle: `process.platform`, `process.arch`, and the C library where it matters. */
-export const platformSchema = z.strictObject({
+const platformMembers = {
   os: z.enum(['linux', 'darwin']),
   arch: z.enum(['x64', 'arm64']),
   libc: z.enum(['glibc', 'musl']).optional(),
-});
+};
+/** The platform of a bundle: `process.platform`, `process.arch`, and the C library where it matters. */
+export const platformSchema = z.strictObject(platformMembers);
 
-const fileSchema = z.strictObject({
+const fileMembers = {
   path: pathSchema,
   mode: z.literal([0o644, 0o755]),
   /** Bytes once decoded. */
@@ -49,72 +50,88 @@ const fileSchema = z.strictObject({
     .int()
     .min(0)
     .max(8 * 1024 ** 3),
-});
+};
 
-/** The manifest: the first member of a bundle's archive. Strict: an unknown member is refused, so that it fails closed. */
-export const manifestSchema = z
-  .strictObject({
-    schema: z.literal(1),
-    product: z.string().min(1).max(64),
-    version: versionSchema,
-    audience: z.union([z.tuple([z.literal('stable'), z.literal('edge')]), z.tuple([z.literal('airgap')])]),
-    platform: platformSchema,
-    created_at: z.iso.datetime(),
-    /** The workload's program; absent where the release carries the daemon alone. */
-    entrypoint: pathSchema.optional(),
-    /** The daemon's program, which may be the same file; absent where the release carries the workload alone. */
-    daemon: pathSchema.optional(),
-    files: z.array(fileSchema).min(1).max(4096),
-    /** Delta only: the release that its files are made from. */
-    base: z.strictObject({ version: versionSchema, release_digest: sha256 }).optional(),
-    min_updater: versionSchema.optional(),
-    rollback_safe_to: versionSchema.optional(),
-    notes: z.string().max(16_384).optional(),
-  })
-  .superRefine((manifest, context) => {
-    const seen = new Set<string>();
-    for (const { path } of manifest.files) {
-      const folded = path.toLowerCase();
-      if (seen.has(folded))
-        context.addIssue({ code: 'custom', path: ['files'], message: `duplicate path ${path}` });
-      seen.add(folded);
-    }
-    for (const path of seen) {
-      for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
-        if (seen.has(path.slice(0, at)))
-          context.addIssue({
-            code: 'custom',
-            path: ['files'],
-            message: `${path.slice(0, at)} is a file and a folder`,
-          });
-      }
-    }
-    for (const [index, { encoding, base_path: basePath, stored_size: stored }] of manifest.files.entries()) {
-      const fault =
-        encoding === 'zstd'
-          ? basePath !== undefined && 'expected no base_path for a whole file'
-          : manifest.base === undefined
-            ? `expected a base for encoding ${encoding}`
-            : encoding === 'same' && stored !== 0 && 'expected stored_size 0 for encoding same';
-      if (fault !== false) context.addIssue({ code: 'custom', path: ['files', index], message: fault });
-    }
-    if (manifest.entrypoint === undefined && manifest.daemon === undefined)
-      context.addIssue({
-        code: 'custom',
-        path: ['entrypoint'],
-        message: 'expected a workload (entrypoint), a daemon, or both',
-      });
-    for (const role of ['entrypoint', 'daemon'] as const) {
-      const program = manifest[role];
-      if (program === undefined) continue;
-      if (manifest.files.find(({ path }) => path === program)?.mode !== 0o755)
+const baseMembers = { version: versionSchema, release_digest: sha256 };
+const members = {
+  schema: z.literal(1),
+  product: z.string().min(1).max(64),
+  version: versionSchema,
+  audience: z.union([z.tuple([z.literal('stable'), z.literal('edge')]), z.tuple([z.literal('airgap')])]),
+  platform: platformSchema,
+  created_at: z.iso.datetime(),
+  /** The workload's program; absent where the release carries the daemon alone. */
+  entrypoint: pathSchema.optional(),
+  /** The daemon's program, which may be the same file; absent where the release carries the workload alone. */
+  daemon: pathSchema.optional(),
+  /** Delta only: the release that its files are made from. */
+  base: z.strictObject(baseMembers).optional(),
+  min_updater: versionSchema.optional(),
+  rollback_safe_to: versionSchema.optional(),
+  notes: z.string().max(16_384).optional(),
+};
+
+const filesOf = <T extends z.ZodType>(file: T): z.ZodArray<T> => z.array(file).min(1).max(4096);
+const shape = z.strictObject({ ...members, files: filesOf(z.strictObject(fileMembers)) });
+
+/** What no type says: paths that differ, encodings that fit, programs that are there. */
+function rules(manifest: z.infer<typeof shape>, context: z.RefinementCtx): void {
+  const seen = new Set<string>();
+  for (const { path } of manifest.files) {
+    const folded = path.toLowerCase();
+    if (seen.has(folded))
+      context.addIssue({ code: 'custom', path: ['files'], message: `duplicate path ${path}` });
+    seen.add(folded);
+  }
+  for (const path of seen) {
+    for (let at = path.lastIndexOf('/'); at > 0; at = path.lastIndexOf('/', at - 1)) {
+      if (seen.has(path.slice(0, at)))
         context.addIssue({
           code: 'custom',
-          path: [role],
-          message: 'expected one of the files, with mode 0755',
+          path: ['files'],
+          message: `${path.slice(0, at)} is a file and a folder`,
         });
     }
-  });
+  }
+  for (const [index, { encoding, base_path: basePath, stored_size: stored }] of manifest.files.entries()) {
+    const fault =
+      encoding === 'zstd'
+        ? basePath !== undefined && 'expected no base_path for a whole file'
+        : manifest.base === undefined
+          ? `expected a base for encoding ${encoding}`
+          : encoding === 'same' && stored !== 0 && 'expected stored_size 0 for encoding same';
+    if (fault !== false) context.addIssue({ code: 'custom', path: ['files', index], message: fault });
+  }
+  if (manifest.entrypoint === undefined && manifest.daemon === undefined)
+    context.addIssue({
+      code: 'custom',
+      path: ['entrypoint'],
+      message: 'expected a workload (entrypoint), a daemon, or both',
+    });
+  for (const role of ['entrypoint', 'daemon'] as const) {
+    const program = manifest[role];
+    if (program === undefined) continue;
+    if (manifest.files.find(({ path }) => path === program)?.mode !== 0o755)
+      context.addIssue({
+        code: 'custom',
+        path: [role],
+        message: 'expected one of the files, with mode 0755',
+      });
+  }
+}
+
+/** The manifest: the first member of a bundle's archive. Strict: an unknown member is refused, so that it fails closed. */
+export const manifestSchema = shape.superRefine(rules);
+
+/** A manifest as it was stored once it was verified, perhaps by a newer daemon: members that are not known are passed over. */
+export const storedManifestSchema = z
+  .object({
+    ...members,
+    platform: z.object(platformMembers),
+    base: z.object(baseMembers).optional(),
+    files: filesOf(z.object(fileMembers)),
+  })
+  .superRefine(rules);
 
 /** A verified manifest. */
 export type Manifest = z.infer<typeof manifestSchema>;

@@ -41,7 +41,8 @@ export type TrustFile = z.infer<typeof trustSetSchema>;
 export interface TrustKey {
   readonly kid: string;
   readonly alg: 'RS256' | 'ES256';
-  readonly use: 'bundle' | 'head';
+  /** `order` is of the fleet's operators; no trust set holds one. */
+  readonly use: 'bundle' | 'head' | 'order';
   readonly audiences: readonly ('stable' | 'edge' | 'airgap')[];
   /** ms since 1970; null for no end. */
   readonly notAfter: number | null;

@@ -11,6 +11,7 @@ const GROUPS: Readonly<Record<string, () => Promise<(core: Command, context: Cli
   keys: async () => (await import('./commands/keys.ts')).addKeys,
   bundle: async () => (await import('./commands/bundle.ts')).addBundle,
   feed: async () => (await import('./commands/feed.ts')).addFeed,
+  fleet: async () => (await import('./commands/fleet.ts')).addFleet,
   statechart: async () => (await import('./commands/statechart.ts')).addStatechart,
   completion: async () => {
     const { addCompletion } = await import('./commands/completion.ts');
@@ -30,7 +31,7 @@ const GROUPS: Readonly<Record<string, () => Promise<(core: Command, context: Cli
 export async function buildCli(context: CliContext, stdout: Output, first?: string): Promise<Command> {
   const core = new Command('core')
     .description('The CoreSDK sidecar: its updates on this host, and its publisher’s tools.')
-    .version(versionText(context.embedded), '--version', 'print version and commit')
+    .version(versionText(context.embedded), '--version', 'print version, commit, keys and runtime')
     // `core bundle create --version V` is that command's own option.
     .enablePositionalOptions()
     // Set before the commands are added, which inherit it.

@@ -67,6 +67,7 @@ function lastWords(last: AttemptView, running: string | null, now: number): Verd
       return { tone: 'warn', text: `the last attempt failed ${at}` };
     case 'nothing':
     case 'available':
+    case 'unknown':
     case null:
       return null;
   }

@@ -1,6 +1,7 @@
 /** Builds the configuration: defaults, then the file, then the environment. */
 import { UpdateError } from '../errors.ts';
 import type { Config } from './config.ts';
+import { DEFAULT_CONFIG_PATH } from './defaults.ts';
 import { parseConfig, readConfigFile, type ConfigDocument } from './document.ts';
 import {
   DISABLED_KEY,
@@ -15,9 +16,6 @@ import { resolve } from './resolve.ts';
 import { detectRuntime, type Runtime } from './runtime.ts';
 import { superviseOnlyFolder } from './supervise-only.ts';
 import { fileSchema, KEYS, SOCKET_PATH_MAX, type ConfigFile } from './schema.ts';
-
-/** Where the configuration is unless `--config` says otherwise. */
-export const DEFAULT_CONFIG_PATH = '/etc/coresdk/sidecar.yaml';
 
 /** What {@link loadConfig} reads. */
 export interface ConfigSource {

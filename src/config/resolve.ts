@@ -1,4 +1,5 @@
 /** Fills in the defaults and turns the file's words into the program's: camelCase, times in milliseconds. */
+import { DEFAULT_STATE_DIR } from './defaults.ts';
 import { join } from 'node:path';
 import type { Config, Window } from './config.ts';
 import type { Runtime } from './runtime.ts';
@@ -72,7 +73,7 @@ export function resolve(file: ConfigFile, ambient: Ambient): Config {
   const probe = file.probe ?? {};
   const hooks = file.hooks ?? {};
   const control = file.control ?? {};
-  const stateDir = file.state_dir ?? '/var/lib/coresdk';
+  const stateDir = file.state_dir ?? DEFAULT_STATE_DIR;
   const { tenant } = ambient;
   return {
     update: {

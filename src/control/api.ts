@@ -54,6 +54,8 @@ export interface StoredVersionView extends VersionView {
 /** A release that failed here. */
 export interface QuarantineView {
   readonly digest: string;
+  /** What failed; of a daemon `digest` is the SHA-256 of its file. */
+  readonly role: 'release' | 'daemon';
   readonly version: string;
   readonly at: string;
   readonly reason: ErrorView;
@@ -73,17 +75,17 @@ export interface WorkloadView {
 /** One attempt in the history. */
 export interface AttemptView {
   readonly id: string;
-  readonly trigger: Trigger;
+  readonly trigger: Trigger | 'unknown';
   readonly started_at: string;
   /** null while it is under way. */
   readonly ended_at: string | null;
-  readonly outcome: OutcomeKind | null;
+  readonly outcome: OutcomeKind | 'unknown' | null;
   readonly reason: string;
   readonly error: ErrorView | null;
   readonly from: string | null;
   readonly to: string | null;
   readonly digest: string | null;
-  readonly steps: readonly { readonly state: StateName; readonly at: string }[];
+  readonly steps: readonly { readonly state: StateName | 'unknown'; readonly at: string }[];
 }
 
 /** `GET /v1/attempts/{id}`: where an attempt is, or how it ended. Ended attempts are remembered for a while. */
@@ -164,6 +166,17 @@ export interface Status {
     readonly key_ids: readonly string[];
     /** True for a program that was built with throw-away keys. */
     readonly development_keys: boolean;
+    /** The release that this daemon came with; null for the installed one. */
+    readonly from: string | null;
+    /** A daemon that took over and is not trusted yet; null when none is. */
+    readonly trial: {
+      readonly version: string;
+      readonly starts: number;
+      /** Whether it said that it is up; then it is on probation. */
+      readonly acknowledged: boolean;
+    } | null;
+    /** The daemon that failed last, while it is in quarantine. */
+    readonly failed: (ErrorView & { readonly version: string; readonly at: string }) | null;
   };
   readonly warnings: readonly (ErrorView & { readonly at: string })[];
 }
@@ -243,6 +256,91 @@ export interface DoctorReport {
   /** One sentence: `the next update would fail because …`. */
   readonly summary: string;
   readonly checks: readonly CheckView[];
+}
+
+/** A host of the fleet. */
+export interface FleetHostView {
+  readonly host: string;
+  readonly group: string;
+  readonly version: string;
+  readonly digest: string | null;
+  /** The state of its update machine, or `stopped`; `lost` where it has been silent for much too long. */
+  readonly state: string;
+  /** The version that an update is about to bring; null where none is under way. */
+  readonly target: string | null;
+  readonly paused: boolean;
+  /** Outcomes that wait on the host to be sent. */
+  readonly outbox: number;
+  readonly daemon: string;
+  readonly seen_at: string;
+}
+
+/** A signed order for a release. */
+export interface FleetOrderView {
+  readonly action: 'halt' | 'resume';
+  readonly version: string;
+  readonly digest: string;
+  readonly reason: string;
+  /** Who ordered it, for people. */
+  readonly by: string;
+  readonly at: string;
+  /** When it ends by itself; null: not. */
+  readonly until: string | null;
+}
+
+/** How far a release is in one group. Each host is counted once. */
+export interface FleetGroupView {
+  readonly group: string;
+  /** Hosts that committed it, and did not go back from it. */
+  readonly committed: number;
+  /** Hosts that went back from it. */
+  readonly failed: number;
+  /** Hosts that are on their way to it now. */
+  readonly updating: number;
+  /** Hosts that are there, run an older version, and have not tried it. */
+  readonly pending: number;
+}
+
+/** How far a release is. */
+export interface FleetRolloutView {
+  readonly version: string;
+  /** One for each platform that hosts spoke of. */
+  readonly digests: readonly string[];
+  /** The order that holds it; null where none does. */
+  readonly halted: FleetOrderView | null;
+  readonly groups: readonly FleetGroupView[];
+}
+
+/** How an attempt ended somewhere in the fleet. */
+export interface FleetOutcomeView {
+  readonly host: string;
+  readonly group: string;
+  readonly outcome: string;
+  readonly from: string | null;
+  readonly to: string | null;
+  /** Why, as a code of the host's daemon; null where all is well. */
+  readonly code: string | null;
+  readonly reason: string;
+  readonly at: string;
+}
+
+/** `GET /v1/fleet`: the fleet at a glance. */
+export interface FleetView {
+  readonly at: string;
+  readonly product: string;
+  readonly hosts: {
+    readonly present: number;
+    /** Silent for much too long. */
+    readonly lost: number;
+    /** Their daemons were stopped in good order. */
+    readonly stopped: number;
+  };
+  /** What runs where, of the hosts that are not lost. */
+  readonly running: readonly { readonly version: string; readonly group: string; readonly hosts: number }[];
+  /** Newest version first. */
+  readonly rollouts: readonly FleetRolloutView[];
+  /** Newest first; a few. */
+  readonly outcomes: readonly FleetOutcomeView[];
 }
 
 /** What the daemon offers; the server exposes it, and rejects nothing but `UpdateError`. */

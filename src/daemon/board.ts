@@ -42,7 +42,10 @@ export function errorView({ code, message }: ErrorRecord): ErrorView {
 }
 
 /** Whether an attempt ended as an operator wished, although it went back: that is no error to show. */
-export function wentBackAsAsked(trigger: Trigger, outcome: OutcomeKind | null): boolean {
+export function wentBackAsAsked(
+  trigger: Trigger | 'unknown',
+  outcome: OutcomeKind | 'unknown' | null,
+): boolean {
   return trigger === 'rollback' && outcome === 'rolledBack';
 }
 
@@ -137,6 +140,11 @@ export function createBoard({ clock, onProgress, publish }: BoardOptions): Board
       case 'warning':
         warn(reported.error);
         return;
+      case 'drained': {
+        const { fault } = reported.drained;
+        if (fault !== null) warn({ code: 'DRAIN_INCOMPLETE', message: `${reported.version}: ${fault}` });
+        return;
+      }
       case 'retry':
     }
   };

@@ -66,6 +66,9 @@ export async function openGate(parts: GateParts): Promise<OpenGate> {
   const opened = await openLease(parts);
   if (opened === null) return { gate, close: () => Promise.resolve() };
   const records = openLeaseRecords(disk, leaseFile);
+  // An attempt that goes on after a restart keeps its place, where that has to be renewed.
+  const held = opened.lease.keep === undefined ? null : await records.read();
+  if (held !== null) opened.lease.keep?.(held.attempt);
   const leaseGate = createLeaseGate({ gate, lease: opened.lease, records, clock, reporter });
   return {
     gate: leaseGate,

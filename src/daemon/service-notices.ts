@@ -29,8 +29,11 @@ const START_MARGIN_MS = 60_000;
 const UNDECIDED = new Set<StateName>([
   'recovering',
   'swapping',
+  'overlapping',
+  'draining',
   'probing',
   'committed',
+  'handingOver',
   'rollingBack',
   'rolledBack',
 ]);
@@ -54,6 +57,8 @@ export interface AnnounceOptions {
 export interface Announcer {
   /** The daemon begins to stop. */
   stopping(): void;
+  /** It is about to become its next version, which talks to the same service manager; resolves once that is said. */
+  handingOver(): Promise<void>;
   /** Ends the talk; resolves once the last word is said. */
   close(): Promise<void>;
 }
@@ -96,7 +101,12 @@ async function quietly(work: Promise<void>): Promise<void> {
  */
 export function announce(options: AnnounceOptions): Announcer {
   const { manager, api, clock, rollbackTimeoutMs, stopTimeoutMs, warn } = options;
-  if (!manager.listens) return { stopping: () => undefined, close: () => Promise.resolve() };
+  if (!manager.listens)
+    return {
+      stopping: () => undefined,
+      handingOver: () => Promise.resolve(),
+      close: () => Promise.resolve(),
+    };
   const started = clock.monotonic();
   // An interrupted update is probed, and then perhaps rolled back and probed again.
   const patience: Patience = {
@@ -182,6 +192,12 @@ export function announce(options: AnnounceOptions): Announcer {
     stopping: () => {
       stopped = true;
       manager.notify({ stopping: true, status: 'stopping', extendMs: stopTimeoutMs + STOP_MARGIN_MS });
+    },
+    // The watchdog's clock starts anew: the next version beats as soon as it is up.
+    handingOver: async () => {
+      stopped = true;
+      manager.notify({ status: 'the daemon gives way to its next version', watchdog: true });
+      await manager.settled();
     },
     close: async () => {
       end.abort();

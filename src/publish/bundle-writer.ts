@@ -26,8 +26,10 @@ export interface CreateBundleOptions {
   /** `feed` makes a bundle for stable and edge (RS256), `airgap` one that comes from a file (ES256). */
   readonly audience: 'feed' | 'airgap';
   readonly platform: Platform;
-  /** The path of the program among `files`; its mode must be 0755. */
-  readonly entrypoint: string;
+  /** The path of the workload's program among `files`, mode 0755; none in a release of the daemon alone. */
+  readonly entrypoint?: string | undefined;
+  /** The path of the daemon's program among `files`, mode 0755; it may be the same file. None unless told. */
+  readonly daemon?: string | undefined;
   readonly files: readonly BundleFile[];
   /**
    * Makes a delta from this release instead of a full bundle: the path of its full bundle, of any audience, and the keys that it and
@@ -81,7 +83,7 @@ async function write(
   level: number,
   base: UnpackedBundle | null,
 ): Promise<CreatedBundle> {
-  const { files, entrypoint, signal, signer, out } = options;
+  const { files, entrypoint = options.daemon ?? '', signal, signer, out } = options;
   const work = await mkdtemp(join(tmpdir(), 'coresdk-bundle-'));
   try {
     const encoding = { work, level, signal };
@@ -112,7 +114,8 @@ function describe(
     audience: options.audience === 'airgap' ? ['airgap'] : ['stable', 'edge'],
     platform: { os, arch, ...(libc === undefined ? {} : { libc }) },
     created_at: new Date(seconds * 1000).toISOString(),
-    entrypoint: options.entrypoint,
+    ...(options.entrypoint === undefined ? {} : { entrypoint: options.entrypoint }),
+    ...(options.daemon === undefined ? {} : { daemon: options.daemon }),
     files: files.map(({ entry }) => entry),
     ...(base === null ? {} : { base: baseOf(base) }),
     ...(options.minUpdater === undefined ? {} : { min_updater: options.minUpdater }),

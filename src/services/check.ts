@@ -1,19 +1,34 @@
 import semver from 'semver';
 import { UpdateError } from '../errors.ts';
 import type { Checked, Steps } from '../steps.ts';
+import type { Release } from '../types.ts';
 import { objection } from './admission.ts';
 import { chooseBundle, type FeedSource } from './choose-bundle.ts';
 import { fetchHead } from './fetch-head.ts';
 import { namedRelease } from './named-release.ts';
 import type { HeldBack, Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
+import { daemonIn } from './successor.ts';
 import { turnOf } from './turn.ts';
 
 type Needs = Pick<
   Ports,
-  'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'store' | 'quarantine' | 'journal'
+  'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'store' | 'quarantine' | 'journal' | 'succession'
 >;
 type Policy = Pick<Settings, 'channel' | 'checkIntervalMs' | 'minAgeMs' | 'allowSecurityOverride' | 'group'>;
+
+/**
+ * What there is to say of a release that is on disk already and carries the daemon alone: `current` never names it, so that a check
+ * would bring it again and again. null: nothing, it is to be installed.
+ */
+async function daemonHere(ports: Needs, release: Release): Promise<Checked | null> {
+  const stored = (await ports.store.list()).find(({ ref }) => ref.digest === release.digest);
+  if (stored === undefined) return null;
+  const { workload, runs, objection } = await daemonIn(ports, stored.ref);
+  if (workload) return null;
+  if (runs) return { found: 'nothing', reason: `${release.version} runs here as the daemon`, error: null };
+  return objection === null ? null : { found: 'nothing', reason: objection.message, error: objection };
+}
 
 const sizeText = ({ size, base }: FeedSource): string =>
   `${String(size)} bytes${base === undefined ? '' : `, a delta from ${base.version}`}`;
@@ -50,6 +65,8 @@ export const check =
       const { release, isStep } = named;
       const error = await objection(ports, release);
       if (error !== null) return { found: 'nothing', reason: error.message, error };
+      const here = await daemonHere(ports, release);
+      if (here !== null) return here;
 
       const turn = await turnOf(ports, settings, head, attempt);
       held = turn.held;

@@ -1,4 +1,4 @@
-import { UpdateError } from '../errors.ts';
+import { UpdateError, type ErrorRecord } from '../errors.ts';
 import type { Head } from '../bundle/head.ts';
 import type { Passed, Steps } from '../steps.ts';
 import type { FeedChannel, Plan, VersionRef } from '../types.ts';
@@ -9,6 +9,7 @@ import { intervalMs } from './interval.ts';
 import { namedRelease } from './named-release.ts';
 import type { Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
+import { daemonIn } from './successor.ts';
 import { turnOf } from './turn.ts';
 
 type Needs = Pick<
@@ -24,6 +25,7 @@ type Needs = Pick<
   | 'reporter'
   | 'quarantine'
   | 'journal'
+  | 'succession'
 >;
 type Policy = Pick<
   Settings,
@@ -161,6 +163,31 @@ async function passLooking(
   }
 }
 
+/** What the release brings, and how it comes to run. A daemon that has to stay where it is does not hold back its workload. */
+async function wayOf(
+  ports: Needs,
+  settings: Policy,
+  to: Extract<VersionRef, { origin: 'store' }>,
+): Promise<Pick<Extract<Passed, { go: true }>, 'way' | 'successor'> | ErrorRecord> {
+  const { successor, workload, runs, objection } = await daemonIn(ports, to);
+  if (workload) {
+    // An older daemon, or one that cannot be replaced, is nothing to tell of.
+    if (objection?.code === 'RELEASE_QUARANTINED')
+      ports.reporter.report({ kind: 'warning', error: objection });
+    const overlaps = settings.swap === 'overlap' && ports.workload.beside !== undefined;
+    return { way: overlaps ? 'overlap' : 'swap', successor };
+  }
+  if (successor !== null) return { way: 'handOver', successor };
+  return (
+    objection ?? {
+      code: 'SUPERSEDED',
+      message: runs
+        ? `the daemon of ${to.version} runs already`
+        : `${to.version} carries neither a workload nor a daemon for this host`,
+    }
+  );
+}
+
 /**
  * `waiting`: passes the gate, then looks again: another release than the one that waited, the bake, the rollout, `blocked`, the
  * version floor, the quarantine, and the bytes on disk. A release from a feed is looked at while it waits, too, so that a newer one
@@ -175,7 +202,8 @@ export const gate =
   (ports: Needs, settings: Policy) =>
   async (input: Steps['gate']['input'], signal: AbortSignal): Promise<Passed> => {
     const { attempt } = input;
-    const plan: Plan = { from: await ports.store.current(), to: { origin: 'store', ...input.release } };
+    const to = { origin: 'store', ...input.release } as const;
+    const plan: Plan = { from: await ports.store.current(), to };
     const meanwhile = await passLooking(ports, settings, input, plan, signal);
     try {
       const objected = meanwhile ?? (await lookAgain(ports, settings, input, signal));
@@ -184,13 +212,15 @@ export const gate =
         return { go: false, error: objected.toRecord() };
       }
       await ports.store.check(plan.to, signal);
+      const way = await wayOf(ports, settings, to);
+      if ('code' in way) {
+        await ports.gate.release(attempt);
+        return { go: false, error: way };
+      }
       await ports.hooks.run('pre_swap', { attempt, plan, outcome: null, error: null }, signal);
-      return {
-        go: true,
-        plan,
-        way: settings.swap === 'overlap' && ports.workload.beside !== undefined ? 'overlap' : 'swap',
-        successor: null,
-      };
+      const lost = ports.gate.lost?.(attempt) ?? null;
+      if (lost !== null) throw new UpdateError(lost.code, lost.message);
+      return { go: true, plan, ...way };
     } catch (error) {
       await ports.gate.release(attempt);
       throw error;

@@ -2,7 +2,8 @@
  * `recovering`: what runs first after every start. It reads what is left, repairs it, and decides from where to go on.
  *
  * Invariants that this file keeps:
- * - What an earlier daemon left running is ended before anything is started.
+ * - What an earlier daemon left running is ended before anything is started; but where a hand-over is under way, the workload was
+ *   left on purpose (or by a new daemon that failed), and is taken over as it runs, if it is what should run.
  * - A power cut is not a verdict: an attempt that was interrupted after the swap began goes back and may be tried once more.
  * - An orderly stop in `probing` is no interruption: the new version is started again and probed with the time that is left.
  * - What runs next is complete and verified, whatever `current` says.
@@ -11,16 +12,17 @@
  */
 import { UpdateError, type ErrorRecord } from '../errors.ts';
 import type { Owed, Recovered, Verdict } from '../steps.ts';
-import type { Ended, Plan, VersionRef, Watch } from '../types.ts';
+import type { Ended, Plan, Successor, VersionRef, Watch } from '../types.ts';
 import { openBudget } from './budget.ts';
 import { appliedOver, overOf, tellOfBaseline, whyBaseline } from './image.ts';
-import type { InFlight, Ports, StoredVersion } from './ports.ts';
+import type { InFlight, Ports, StoredVersion, SuccessionState } from './ports.ts';
 import { runnable } from './runnable.ts';
 import type { Settings } from './settings.ts';
+import { daemonIn } from './successor.ts';
 
 type Needs = Pick<
   Ports,
-  'workload' | 'store' | 'downloads' | 'journal' | 'reporter' | 'ids' | 'quarantine' | 'pauses'
+  'workload' | 'store' | 'downloads' | 'journal' | 'reporter' | 'ids' | 'quarantine' | 'pauses' | 'succession'
 >;
 type Policy = Pick<Settings, 'channel' | 'disabled'>;
 
@@ -68,9 +70,8 @@ const owedBy = ({ facts: { owed } }: InFlight): { readonly owed?: readonly Owed[
   owed === undefined
     ? {}
     : {
-        owed: owed.map(({ attempt, plan, error, interruptions }) => ({
-          attempt,
-          plan,
+        owed: owed.map(({ error, interruptions, ...about }) => ({
+          ...about,
           verdict: { error, evidence: [], interruptions },
         })),
       };
@@ -118,6 +119,7 @@ async function settle(
   settings: Policy,
   ended: Ended | null,
   paused: ErrorRecord | null,
+  adopting: boolean,
   signal: AbortSignal,
 ): Promise<Recovered> {
   const { store } = ports;
@@ -131,7 +133,7 @@ async function settle(
     if (ended !== null) await orWarn(ports, ports.journal.close(ended));
     await tellOfBaseline(ports, current, outdone);
   }
-  const started = await startSomehow(ports, { ref, entry }, signal);
+  const started = await startSomehow(ports, { ref, entry }, signal, adopting);
 
   const committed =
     ref.origin === 'baseline' || versions.some((it) => sameRef(it.ref, ref) && it.mark !== null);
@@ -149,11 +151,19 @@ async function settle(
 
 /** A workload that cannot be started at once is the supervisor's to try again; the daemon comes up all the same. */
 async function startSomehow(
-  { workload, reporter }: Needs,
+  ports: Needs,
   target: { ref: VersionRef; entry: string },
   signal: AbortSignal,
+  adopting = false,
 ): Promise<{ pid: number } | { pid: null; failure: UpdateError }> {
+  const { workload, reporter } = ports;
   try {
+    if (adopting) {
+      const adopted = (await workload.adopt?.(target, signal)) ?? null;
+      if (adopted !== null) return adopted;
+      // Not there any more (the power went), or not what should run.
+      await endSurvivor(ports);
+    }
     return await workload.start(target, signal);
   } catch (error) {
     const failure = UpdateError.from(error);
@@ -188,6 +198,63 @@ function planNow(
   };
 }
 
+/** How a hand-over stands. Where that cannot be read there is none, and it is said: the workload matters more. */
+async function successionState({
+  succession,
+  reporter,
+}: Pick<Ports, 'succession' | 'reporter'>): Promise<SuccessionState> {
+  try {
+    return await succession.state();
+  } catch (error) {
+    reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
+    return { kind: 'none' };
+  }
+}
+
+/** The daemon in a version that is to take this one's place. Where that cannot be found out, it stays. */
+async function successorIn(ports: Needs, ref: VersionRef): Promise<Successor | null> {
+  if (ref.origin === 'baseline') return null;
+  try {
+    return (await daemonIn(ports, ref)).successor;
+  } catch (error) {
+    ports.reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
+    return null;
+  }
+}
+
+/**
+ * What is left to do for the daemon's own update, now that the workload is up and no attempt is in flight: a daemon on probation goes
+ * on with it, one that failed after its attempt had ended is told of, and one that a power cut kept from taking over does so now.
+ */
+async function daemonLeft(
+  ports: Needs,
+  settings: Policy,
+  recovered: Extract<Recovered, { next: 'idle' }>,
+  succession: SuccessionState,
+): Promise<Recovered> {
+  const { watch, paused, ended } = recovered;
+  const current = await ports.store.current();
+  const begin = async (successor: Successor): Promise<Recovered> => {
+    if (ended !== null) await orWarn(ports, ports.journal.close(ended));
+    const attempt = { id: ports.ids.next(), trigger: 'recovery', mode: 'apply' } as const;
+    const afterCommit = current.origin === 'store' && current.digest === successor.ref.digest;
+    const plan = { from: current, to: successor.ref };
+    return { next: 'handingOver', attempt, plan, successor, afterCommit, watch, paused };
+  };
+  if (succession.kind === 'trial') {
+    await orWarn(ports, ports.succession.acknowledge());
+    return recovered;
+  }
+  if (succession.kind === 'failed') {
+    ports.reporter.report({ kind: 'warning', error: succession.error });
+    return begin(succession.successor);
+  }
+  // As a check would not, where nothing is updated by itself now.
+  if (settings.disabled !== null || paused !== null) return recovered;
+  const successor = await successorIn(ports, current);
+  return successor === null ? recovered : begin(successor);
+}
+
 /**
  * `recovering`: see the head of this file.
  *
@@ -198,22 +265,32 @@ export const recover =
   (ports: Needs, settings: Policy) =>
   async (_input: unknown, signal: AbortSignal): Promise<Recovered> => {
     const { store, downloads, journal } = ports;
-    await endSurvivor(ports);
+    const succession = await successionState(ports);
+    const adopting = succession.kind !== 'none';
+    if (!adopting) await endSurvivor(ports);
     // What lies about is in nobody's way; a workload that does not run is.
     await orWarn(ports, store.tidy());
     await orWarn(ports, downloads.remove('unpacked'));
     const paused = await pauseOf(ports);
     const inFlight = await journal.inFlight();
-    if (inFlight === null) return settle(ports, settings, null, paused, signal);
+    const settled = async (ended: Ended | null): Promise<Recovered> => {
+      const recovered = await settle(ports, settings, ended, paused, adopting, signal);
+      return recovered.next === 'idle' ? daemonLeft(ports, settings, recovered, succession) : recovered;
+    };
+    if (inFlight === null) return settled(null);
     const { attempt, state, facts, suspended } = inFlight;
-    if (facts.plan === undefined)
-      return settle(
-        ports,
-        settings,
-        endedByInterruption(inFlight, interruptedMessage(inFlight)),
-        paused,
-        signal,
-      );
+    if (facts.plan === undefined) return settled(endedByInterruption(inFlight, interruptedMessage(inFlight)));
+    const { successor, afterCommit = false } = facts;
+    if (successor !== undefined) {
+      // It is about the daemon alone, in `handingOver` and in `rolledBack`: the workload is what it was.
+      const ended = endedByInterruption(inFlight, interruptedMessage(inFlight));
+      const recovered = await settle(ports, settings, ended, paused, adopting, signal);
+      if (recovered.next !== 'idle') return recovered;
+      const { watch } = recovered;
+      return { next: 'handingOver', attempt, plan: facts.plan, successor, afterCommit, watch, paused };
+    }
+    // A hand-over that an attempt with the workload came after, without an end: nothing is left on purpose.
+    if (adopting) await endSurvivor(ports);
 
     const versions = await store.list();
     const { plan, probedOn } = planNow(
@@ -232,7 +309,16 @@ export const recover =
       if (pid !== null) {
         // It was healthy, and starts anew: what it took the first time must not be held against it.
         if (state === 'committed') await openBudget(ports, `probe:${attempt.id}`).spend(0);
-        return { next: 'probing', attempt, plan, pid, watch, paused };
+        const next = await successorIn(ports, plan.to);
+        return {
+          next: 'probing',
+          attempt,
+          plan,
+          pid,
+          watch,
+          paused,
+          ...(next === null ? {} : { successor: next }),
+        };
       }
     }
     const verdict = await verdictOn(journal, inFlight, plan);

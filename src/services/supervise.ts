@@ -36,7 +36,10 @@ export function backOffMs(crashes: number, policy: SupervisionPolicy): number {
  * @param ports - starts and ends processes; tells the time
  */
 export function supervision(
-  { processes, clock }: { readonly processes: Processes; readonly clock: Clock },
+  {
+    processes,
+    clock,
+  }: { readonly processes: Pick<Processes, 'launch' | 'terminate'>; readonly clock: Clock },
   policy: SupervisionPolicy,
 ): Actors {
   const handles = new Map<number, { process: LaunchedProcess; startedAt: number }>();
@@ -61,7 +64,9 @@ export function supervision(
         throw new UpdateError('INTERNAL', `no process with pid ${String(input.pid)} is supervised`);
       const { code, signal } = await handle.process.exited;
       const calm = clock.monotonic() - handle.startedAt >= policy.stableAfterMs;
-      return { exit: signal === null ? `exit code ${String(code)}` : `signal ${signal}`, calm };
+      // Of a process that an earlier daemon started, it may be that nobody can tell.
+      const how = code === null ? 'an end that nobody saw' : `exit code ${String(code)}`;
+      return { exit: signal === null ? how : `signal ${signal}`, calm };
     }),
     sweep: fromPromise(({ input }) => end(input.pid, 0)),
     backOff: fromPromise(async ({ input, signal }) => {

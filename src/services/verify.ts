@@ -12,7 +12,7 @@ import type { Head } from '../bundle/head.ts';
 import { releaseDigest, type Manifest } from '../bundle/manifest.ts';
 import { UpdateError } from '../errors.ts';
 import type { Steps } from '../steps.ts';
-import type { Downloaded, Offer, Release, Verified } from '../types.ts';
+import type { Downloaded, Offer, Release, Verified, VersionRef } from '../types.ts';
 import { objection } from './admission.ts';
 import { withBase } from './delta-base.ts';
 import { acceptedHeads, storedHead } from './heads.ts';
@@ -25,7 +25,7 @@ import { overrideNote, requireBaked } from './turn.ts';
 
 type Needs = Pick<
   Ports,
-  'downloads' | 'host' | 'store' | 'heads' | 'clock' | 'reporter' | 'quarantine' | 'journal'
+  'downloads' | 'host' | 'store' | 'heads' | 'clock' | 'reporter' | 'quarantine' | 'journal' | 'succession'
 >;
 
 type Policy = Pick<Settings, 'allowSecurityOverride'>;
@@ -165,13 +165,13 @@ export const verify =
         const release = { version: manifest.version, digest: releaseDigest(manifest.files) };
         requireNamed(named, release, manifest.base);
 
-        const current = await ports.store.current();
-        if (
-          current.origin === 'store' &&
-          current.digest === release.digest &&
-          current.version === release.version
-        )
-          return { release, manifest, kid: signed.kid, unpacked: null };
+        const isThis = (ref: VersionRef | null): boolean =>
+          ref?.origin === 'store' && ref.digest === release.digest && ref.version === release.version;
+        const runs =
+          manifest.entrypoint === undefined
+            ? (await ports.succession.running()).ref
+            : await ports.store.current();
+        if (isThis(runs)) return { release, manifest, kid: signed.kid, unpacked: null };
         const reason = await objection(ports, release);
         if (reason !== null) throw new UpdateError(reason.code, reason.message);
 

@@ -32,7 +32,6 @@ describe('openApprovals', () => {
     ['nothing', ''],
     ['another shape', '{"digest":1}'],
     ['a digest that is none', JSON.stringify([{ digest: '../x', version: '1.2.0', at: 1 }])],
-    ['a member too many', JSON.stringify([{ ...anApproval('a'), by: 'me' }])],
   ])('approves nothing by a file that holds %s, and is whole again with the next approval', (_, content) =>
     inFolder(async (folder) => {
       await writeFile(fileIn(folder), content);

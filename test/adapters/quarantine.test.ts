@@ -32,10 +32,6 @@ describe('openQuarantine', () => {
     ['garbage', 'not json'],
     ['nothing', ''],
     ['another shape', '{"digest":1}'],
-    [
-      'an unknown code',
-      JSON.stringify({ ...quarantineEntry('a'), reason: { code: 'NO_SUCH', message: '' } }),
-    ],
     ['another release', JSON.stringify(quarantineEntry('b'))],
   ])('still holds the release back when its file holds %s', (_, content) =>
     inFolder(async (folder) => {

@@ -14,7 +14,7 @@ it('--json has the types that programs read it with', () => {
   expectTypeOf<Status['next_check_at']>().toEqualTypeOf<string | null>();
   expectTypeOf<Status['next_action']>().toEqualTypeOf<string>();
   expectTypeOf<NonNullable<Status['last_error']>>().toExtend<{ code: string; message: string; at: string }>();
-  expectTypeOf<AttemptView['outcome']>().toEqualTypeOf<OutcomeKind | null>();
+  expectTypeOf<AttemptView['outcome']>().toEqualTypeOf<OutcomeKind | 'unknown' | null>();
   expectTypeOf<OutcomeJson['exit_code']>().toEqualTypeOf<0 | 1 | 2 | 3 | 4 | 5 | 6>();
   expectTypeOf<DryRun['would_update']>().toEqualTypeOf<boolean>();
 });

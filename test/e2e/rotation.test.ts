@@ -47,6 +47,7 @@ beforeAll(async () => {
   ];
   for (const [version, which] of plans) {
     const { program } = await build({
+      form: 'script',
       out: join(root, version),
       trust: trustOf(...which),
       version,

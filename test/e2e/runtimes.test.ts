@@ -21,9 +21,9 @@ async function recordedHost(channel: string): Promise<{ host: Host; sockets: () 
     config: { update: { channel, feed_url: 'http://updates.invalid/feed', check_interval: 0.1, retries: 0 } },
   });
   const file = join(host.root, 'sockets');
-  const { program } = inject('built');
+  const { script } = inject('built');
   await host.start({
-    argv: [process.execPath, '--import', RECORDER, program, '--config', host.configFile],
+    argv: [process.execPath, '--import', RECORDER, script, '--config', host.configFile],
     env: { SOCKETS_FILE: file },
   });
   await host.until('idle', ({ state, workload }) => state === 'idle' && workload.state === 'running');

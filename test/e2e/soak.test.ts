@@ -24,7 +24,7 @@ describe('soaking', () => {
 describe('a gRPC probe', () => {
   it('commits the built-in service, once it has soaked', async () => {
     const address = `127.0.0.1:${String(await freePort())}`;
-    const { program } = inject('built');
+    const { script } = inject('built');
     await using host = await createHost({
       config: {
         update: { rollback_timeout: 20 },
@@ -36,8 +36,8 @@ describe('a gRPC probe', () => {
         probe: { url: `grpc://${address}/coresdk.sidecar`, soak: 0.2 },
       },
     });
-    // The program of the host itself: what it says of its version is of no interest here.
-    await host.publisher.publish({ version: '1.1.0', program: await readFile(program) });
+    // The program of the host itself, as a script: what it says of its version is of no interest here.
+    await host.publisher.publish({ version: '1.1.0', program: await readFile(script) });
     await host.start();
     const { current } = await host.until(
       'the commit',

@@ -47,6 +47,7 @@ const made = (options: Partial<BuildOptions> = {}): ReturnType<typeof build> =>
     version: '1.2.3',
     commit: 'abc',
     builtFrom: 5,
+    form: 'script',
     entry,
     ...options,
   });

@@ -118,7 +118,7 @@ class Victim {
       // A check that came due in between is no quiet moment.
       if (after === null || !isQuiet(after) || after.last_attempt?.id !== status.last_attempt?.id) continue;
       for (const { id, outcome } of history) {
-        if (outcome === null || this.#counted.has(id)) continue;
+        if (outcome === null || outcome === 'unknown' || this.#counted.has(id)) continue;
         this.#counted.add(id);
         this.#known.add(id);
         this.#options.tally.attempt(outcome);

@@ -19,7 +19,8 @@ import { loadOneSigner, withSigners, type SignerOptions } from '../signers.ts';
 
 interface CreateOptions extends SignerOptions {
   readonly version: string;
-  readonly entrypoint: string;
+  readonly entrypoint?: string;
+  readonly daemon?: string;
   readonly audience: 'feed' | 'airgap';
   readonly product: string;
   readonly os: string;
@@ -56,7 +57,11 @@ function addCreate(bundle: Command, context: CliContext): void {
     .argument('<files...>', 'folders and files');
   withSigners(create, 'the private key: bundle.pem for stable,edge, airgap.pem for airgap')
     .requiredOption('--version <version>', 'the release’s version', semverVersion)
-    .requiredOption('--entrypoint <path>', 'the program’s path in the bundle')
+    .option('--entrypoint <path>', 'the workload’s program: its path in the bundle')
+    .option(
+      '--daemon <path>',
+      'the daemon’s program: its path in the bundle; it may be the same file, and a release may carry it alone',
+    )
     .requiredOption('--audience <audience>', '`stable,edge` or `airgap`', bundleAudience)
     .option('--product <name>', 'the product', DEFAULT_PRODUCT)
     .addOption(
@@ -89,12 +94,16 @@ function addCreate(bundle: Command, context: CliContext): void {
       ),
     )
     .action(async (inputs: string[], options: CreateOptions) => {
-      const { os, arch, libc, notesFile, product, version, audience, entrypoint, minUpdater, out } = options;
+      const { os, arch, libc, notesFile, product, version, audience, entrypoint, daemon } = options;
+      const { minUpdater, out } = options;
+      if (entrypoint === undefined && daemon === undefined)
+        throw new UpdateError('USAGE', 'expected --entrypoint PATH, --daemon PATH, or both, found neither');
       const made = await createBundle({
         product,
         version,
         audience,
         entrypoint,
+        daemon,
         minUpdater,
         out,
         platform: { os, arch, libc },

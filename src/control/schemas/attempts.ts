@@ -4,19 +4,23 @@ import type { AttemptProgress, AttemptView } from '../api.ts';
 import { shape } from './shape.ts';
 import { errorView, outcome, progressView, stateName, time, trigger } from './views.ts';
 
+/** A word of the history, which a newer daemon may have written before it was gone back from. */
+const orUnknown = <T>(words: z.ZodType<T>): z.ZodType<T | 'unknown'> =>
+  z.union([words, z.literal('unknown')]);
+
 export const attemptView = shape<AttemptView>()(
   z.strictObject({
     id: z.string(),
-    trigger,
+    trigger: orUnknown(trigger),
     started_at: time,
     ended_at: time.nullable().describe('null while it is under way.'),
-    outcome: outcome.nullable(),
+    outcome: orUnknown(outcome).nullable(),
     reason: z.string(),
     error: errorView.nullable(),
     from: z.string().nullable(),
     to: z.string().nullable(),
     digest: z.string().nullable(),
-    steps: z.array(z.strictObject({ state: stateName, at: time })),
+    steps: z.array(z.strictObject({ state: orUnknown(stateName), at: time })),
   }),
 );
 

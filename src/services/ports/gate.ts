@@ -11,6 +11,8 @@ export interface Gate {
   pass(attempt: Attempt, plan: Plan, signal: AbortSignal): Promise<void>;
   /** Gives back whatever `pass` took, sooner or later, without waiting for it; never rejects. Again: does nothing. */
   release(attempt: Attempt): Promise<void>;
+  /** Why what `pass` took is not held any more (`LEASE_HELD`); null while it is. Only where it can be lost. */
+  lost?(attempt: Attempt): ErrorRecord | null;
   /** No attempt is under way: gives back whatever any of them still holds, from before a restart too; never rejects. */
   settle?(): Promise<void>;
 }

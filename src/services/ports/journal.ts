@@ -19,6 +19,8 @@ export interface AttemptFacts {
         readonly plan: Plan;
         readonly error: ErrorRecord;
         readonly interruptions: number;
+        readonly successor?: Successor | undefined;
+        readonly afterCommit?: boolean | undefined;
       }[]
     | undefined;
   /** The daemon in the release, where it is to take this one's place. */
@@ -37,21 +39,21 @@ export interface InFlight {
   readonly suspended: boolean;
 }
 
-/** One attempt in the history. */
+/** One attempt in the history. A word that only a newer daemon knows is `unknown`. */
 export interface AttemptRecord {
   readonly id: string;
-  readonly trigger: Trigger;
+  readonly trigger: Trigger | 'unknown';
   /** ms since 1970. */
   readonly startedAt: number;
   /** null while it is under way. */
   readonly endedAt: number | null;
-  readonly outcome: OutcomeKind | null;
+  readonly outcome: OutcomeKind | 'unknown' | null;
   readonly reason: string;
   readonly error: ErrorRecord | null;
   readonly from: string | null;
   readonly to: string | null;
   readonly digest: string | null;
-  readonly steps: readonly { readonly state: StateName; readonly at: number }[];
+  readonly steps: readonly { readonly state: StateName | 'unknown'; readonly at: number }[];
 }
 
 /** Bytes that were refused, and how often. */

@@ -1,3 +1,5 @@
+import type { ErrorRecord } from '../../errors.ts';
+
 /**
  * A place among the hosts of a group that may update at once, kept by a system outside of this host (FleetLock, NATS).
  *
@@ -22,4 +24,11 @@ export interface Lease {
    * Rejects with `FLEET_UNREACHABLE`, `CANCELLED`.
    */
   release(attempt: string, signal: AbortSignal): Promise<void>;
+  /**
+   * The daemon starts again, and the place may be held for this attempt, which may go on: keeps it from now on, until it is released. Only
+   * where a place has to be renewed.
+   */
+  keep?(attempt: string): void;
+  /** Why the place is not held any more (`LEASE_HELD`); null while it is. Only where a place can be lost. */
+  lost?(attempt: string): ErrorRecord | null;
 }

@@ -43,6 +43,6 @@ export interface Succession {
   become(attempt: string, successor: Successor, signal: AbortSignal): Promise<never>;
   /** The new daemon says that it is up. Durable when it resolves; again: does nothing. */
   acknowledge(): Promise<void>;
-  /** A failed hand-over was heard of: forgets it. */
+  /** A failed hand-over was heard of, and its daemon is in quarantine: forgets it. Nothing failed: does nothing. */
   settle(): Promise<void>;
 }

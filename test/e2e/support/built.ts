@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { build } from '../../../scripts/build.ts';
 import { generateKeys } from '../../../src/publish/keys.ts';
 
-/** What every end-to-end test runs: a program that was built once, with throw-away keys in it. */
+/** What every end-to-end test runs: an executable that was built once, with throw-away keys in it. */
 export interface BuiltForTests {
   /** Folder of the private keys and `trust.json`. */
   readonly keys: string;
@@ -12,6 +12,8 @@ export interface BuiltForTests {
   readonly program: string;
   /** The same program as the CLI. */
   readonly core: string;
+  /** The same program as a script for Node: small enough to publish, and a test can put something before it. */
+  readonly script: string;
 }
 
 /**
@@ -26,6 +28,8 @@ export async function buildForTests(root: string): Promise<BuiltForTests> {
   await generateKeys({ product, dir: keys, development: true, modulusLength: 2048 });
   await generateKeys({ product, dir: foreignKeys, development: true, modulusLength: 2048 });
   const out = join(root, 'program');
-  const { program } = await build({ out, trust: join(keys, 'trust.json'), version: '1.0.0' });
-  return { keys, foreignKeys, program, core: join(out, 'core') };
+  const common = { trust: join(keys, 'trust.json'), version: '1.0.0' };
+  const { program } = await build({ ...common, out });
+  const { program: script } = await build({ ...common, form: 'script', out: join(root, 'script') });
+  return { keys, foreignKeys, program, core: join(out, 'core'), script };
 }

@@ -123,7 +123,7 @@ export const DAMAGES: readonly Damage[] = [
   },
   {
     name: 'with a state that this program does not know',
-    told: 'damaged',
+    told: 'either',
     to: edit(`INSERT INTO steps SELECT id, 'dreaming', 1 FROM attempts LIMIT 1`),
   },
 ];

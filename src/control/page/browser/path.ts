@@ -18,7 +18,9 @@ export function stepsOf(attempt: AttemptView): Step[] {
     attempt.trigger === 'recovery' || attempt.steps[0]?.state === 'idle'
       ? []
       : [{ state: 'idle', at: attempt.started_at }];
-  const steps = [...begin, ...attempt.steps];
+  // What only a newer daemon knows is not on this statechart.
+  const drawn = attempt.steps.filter((step): step is Step => step.state !== 'unknown');
+  const steps = [...begin, ...drawn];
   const last = steps.at(-1)?.state;
   if (attempt.ended_at !== null && last !== 'idle' && last !== 'failed')
     steps.push({ state: attempt.outcome === 'failed' ? 'failed' : 'idle', at: attempt.ended_at });
@@ -29,6 +31,9 @@ export function stepsOf(attempt: AttemptView): Step[] {
 export function endedByError({ outcome }: AttemptView): boolean {
   return outcome === 'error' || outcome === 'refused' || outcome === 'failed';
 }
+
+/** From where only a failure leads back. */
+const TURNS: readonly StateName[] = ['swapping', 'overlapping', 'draining', 'probing'];
 
 /** How a transition came about, as far as it can be told from outside. */
 export type Sort = 'done' | 'event' | 'error';
@@ -42,7 +47,10 @@ export type Sort = 'done' | 'event' | 'error';
  */
 export function edgeIds(from: StateName, to: StateName, failed: boolean): string[] {
   const bad =
-    failed || to === 'failed' || (to === 'rollingBack' && (from === 'swapping' || from === 'probing'));
+    failed ||
+    to === 'failed' ||
+    (to === 'rollingBack' && TURNS.includes(from)) ||
+    (to === 'rolledBack' && from === 'handingOver');
   const order: Sort[] = bad ? ['error', 'done', 'event'] : ['done', 'event', 'error'];
   return order.map((sort) => `edge-${from}-${to}-${sort}`);
 }

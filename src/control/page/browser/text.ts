@@ -72,7 +72,8 @@ export const STATE_WORDS: Readonly<Record<StateName, string>> = {
 };
 
 /** How an attempt ended, in a word. */
-export const OUTCOME_WORDS: Readonly<Record<OutcomeKind, string>> = {
+export const OUTCOME_WORDS: Readonly<Record<OutcomeKind | 'unknown', string>> = {
+  unknown: 'in a way that only a newer daemon knows',
   committed: 'committed',
   rolledBack: 'rolled back',
   failed: 'failed',
@@ -85,13 +86,16 @@ export const OUTCOME_WORDS: Readonly<Record<OutcomeKind, string>> = {
 };
 
 /** Whether an outcome is good, bad, or neither. */
-export function outcomeTone(outcome: OutcomeKind | null): 'good' | 'bad' | 'plain' {
+export function outcomeTone(outcome: OutcomeKind | 'unknown' | null): 'good' | 'bad' | 'plain' {
   if (outcome === 'committed') return 'good';
-  return outcome === null || ['nothing', 'available', 'deferred'].includes(outcome) ? 'plain' : 'bad';
+  return outcome === null || ['nothing', 'available', 'deferred', 'unknown'].includes(outcome)
+    ? 'plain'
+    : 'bad';
 }
 
 /** What set an attempt off. */
-export const TRIGGER_WORDS: Readonly<Record<Trigger, string>> = {
+export const TRIGGER_WORDS: Readonly<Record<Trigger | 'unknown', string>> = {
+  unknown: 'by what only a newer daemon knows',
   schedule: 'by schedule',
   check: 'asked to check',
   update: 'asked to update',

@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectNats } from '../../src/fleet/connect.ts';
+import { fleetNames } from '../../src/fleet/names.ts';
+import { ensureSpine } from '../../src/fleet/spine.ts';
+import { hasNats, startNats, type NatsServer } from './support/nats-server.ts';
+
+const access = (url: string) => ({
+  urls: [url],
+  credentialsFile: null,
+  caFile: null,
+  certFile: null,
+  keyFile: null,
+});
+
+describe('names', () => {
+  it('hold nothing that NATS would take for more than a word', () => {
+    const names = fleetNames('a product.with > all*');
+    expect(names.head('stable')).toMatch(/^coresdk\.h-[0-9a-f]{32}\.head\.stable$/);
+    expect(names.streams.heads).toMatch(/^[A-Za-z0-9_-]+$/);
+    expect(fleetNames('coresdk-sidecar').outcome('web', 'h1')).toBe('coresdk.coresdk-sidecar.outcome.web.h1');
+  });
+});
+
+describe.skipIf(!hasNats)('the streams of a fleet', () => {
+  let server: NatsServer;
+  beforeAll(async () => {
+    server = await startNats();
+  });
+  afterAll(() => server.close());
+
+  it('are made once, changed when their limits do, and never without a limit', async () => {
+    const connection = await connectNats(access(server.url), { name: 'test' });
+    try {
+      const did = async (limits = {}) => [...(await ensureSpine(connection, 'p', limits)).values()];
+      expect(await did()).toEqual(['made', 'made', 'made', 'made', 'made']);
+      expect(await did()).toEqual(['there', 'there', 'there', 'there', 'there']);
+      expect(await did({ leaseMs: 60_000 })).toEqual(['there', 'there', 'there', 'there', 'changed']);
+      const { jetstreamManager } = await import('@nats-io/jetstream');
+      const manager = await jetstreamManager(connection);
+      for (const name of Object.values(fleetNames('p').streams))
+        expect((await manager.streams.info(name)).config.max_bytes).toBeGreaterThan(0);
+    } finally {
+      await connection.close();
+    }
+  });
+
+  it('cannot be made where nobody listens: FLEET_UNREACHABLE', async () => {
+    await expect(connectNats(access('nats://127.0.0.1:1'), { name: 'test' })).rejects.toMatchObject({
+      code: 'FLEET_UNREACHABLE',
+      message: 'cannot connect to nats://127.0.0.1:1: connection refused: connect ECONNREFUSED 127.0.0.1:1',
+    });
+  });
+});
