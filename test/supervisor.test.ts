@@ -368,6 +368,8 @@ describe('adopt', () => {
     expect(await next.adopt?.(fresh, NEVER)).toBeNull();
     expect(next.status().state).toBe('stopped');
     expect(processes.launched).toHaveLength(1);
+  });
+});
 
 describe('beside', () => {
   const beside = (): Beside => {

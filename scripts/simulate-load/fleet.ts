@@ -3,6 +3,7 @@
  * Only the feed is played: it counts, and answers or not.
  */
 import { createFeed } from '../../src/adapters/feed.ts';
+import { noNudges } from '../../src/adapters/no-fleet.ts';
 import { createGate } from '../../src/adapters/gate.ts';
 import { UpdateError } from '../../src/errors.ts';
 import type { Clock, Ports } from '../../src/services/ports.ts';
@@ -59,6 +60,7 @@ function portsFor(clock: Clock, isNew: boolean): Ports {
     ids: { next: () => 'id' },
     journal: { close: () => Promise.resolve() },
     gate: {},
+    nudges: noNudges,
     feed: {},
     heads: { read: () => Promise.resolve(isNew ? null : new Uint8Array(1)) },
     host: { trust: { keys: new Map([['', {}]]) } },

@@ -113,6 +113,30 @@ export interface MirrorView {
   readonly fault: ErrorView | null;
 }
 
+/** This host's part in a fleet. */
+export interface HostFleetView {
+  readonly group: string;
+  /** The name of this host in it. */
+  readonly host: string;
+  /** The connection to NATS; null where none is configured. */
+  readonly link: {
+    readonly connected: boolean;
+    readonly server: string | null;
+    readonly since: string;
+    /** Why there is none. */
+    readonly fault: string | null;
+  } | null;
+  /** Outcomes that wait to be sent; counted up to 1000. */
+  readonly outbox: number;
+  /** Releases whose rollout was halted, the newest order first. */
+  readonly halts: readonly {
+    readonly version: string;
+    readonly by: string;
+    readonly at: string;
+    readonly reason: string;
+  }[];
+}
+
 /** `GET /v1/status`. */
 export interface Status {
   readonly state: StateName;
@@ -131,6 +155,8 @@ export interface Status {
   /** One sentence for the operator: what happens next, or what to do. */
   readonly next_action: string;
   readonly last_error: (ErrorView & { readonly at: string }) | null;
+  /** This host's part in a fleet; null where none is configured. */
+  readonly fleet: HostFleetView | null;
   /** A newer release that is not for this host yet (rollout, `update.min_age`). `until` is null when nobody knows. */
   readonly held_back: {
     readonly version: string;
