@@ -5,7 +5,7 @@ import { intervalMs } from './interval.ts';
 import type { Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
 
-/** The first check comes within this time of the start, so that a fleet that boots at once does not ask at once. */
+/** The first check of a host that has never seen a head comes within this time of the start: it was just installed. */
 const FIRST_CHECK_WITHIN_MS = 60_000;
 
 /** What replaces a release that was superseded while it waited is looked for within this time. */
@@ -34,15 +34,27 @@ function whyNot(
   return null;
 }
 
+/** Whether no head was ever accepted here. What cannot be read was. */
+async function isNewHere({ heads }: Pick<Ports, 'heads'>, { channel }: Policy): Promise<boolean> {
+  if (channel === 'manual') return false;
+  try {
+    return (await heads.read(channel)) === null;
+  } catch {
+    return false;
+  }
+}
+
 /** When the next check is due, and why then. */
 function nextCheck(
   clock: Ports['clock'],
   settings: Policy,
   ended: Steps['schedule']['input']['ended'],
+  isNew: boolean,
 ): { wait: number; why: string } {
   const why = `every ${String(settings.checkIntervalMs / 1000)} s`;
-  if (ended === null)
-    return { wait: Math.min(settings.checkIntervalMs, FIRST_CHECK_WITHIN_MS) * clock.random(), why };
+  // Hosts that boot at once, as after a power cut, would go on asking at once: each draws a place in the whole interval.
+  const withinMs = isNew ? FIRST_CHECK_WITHIN_MS : Infinity;
+  if (ended === null) return { wait: Math.min(settings.checkIntervalMs, withinMs) * clock.random(), why };
   // Never again and again: only a newer head supersedes, and heads only grow.
   if (ended.error?.code === 'SUPERSEDED')
     return {
@@ -71,15 +83,17 @@ async function hintBefore(
 }
 
 /**
- * `idle`: closes the attempt that ended in the journal, gives back what it may still hold of the gate, then waits for the next check and names its attempt. After a release that
- * was superseded while it waited, the newer one is looked for at once. Without
- * a check that is due it waits until the machine leaves the state.
+ * `idle`: closes the attempt that ended in the journal, gives back what it may still hold of the gate, then waits for the next check and
+ * names its attempt. After a release that was superseded while it waited, the newer one is looked for at once. Without a check that is due it waits until the machine leaves the state.
  *
  * @throws UpdateError only `CANCELLED`; a journal that cannot be written is reported, since nothing is put at risk by it here
  */
 export const schedule =
   (
-    ports: Pick<Ports, 'clock' | 'ids' | 'journal' | 'reporter' | 'feed' | 'host' | 'gate' | 'nudges'>,
+    ports: Pick<
+      Ports,
+      'clock' | 'ids' | 'journal' | 'reporter' | 'feed' | 'host' | 'gate' | 'heads' | 'nudges'
+    >,
     settings: Policy,
   ) =>
   async (input: Steps['schedule']['input'], signal: AbortSignal): Promise<Attempt> => {
@@ -98,7 +112,7 @@ export const schedule =
       reporter.report({ kind: 'nextCheck', at: null, why: held });
       for (;;) await clock.sleep(24 * 3600 * 1000, signal);
     }
-    const { wait, why } = nextCheck(clock, settings, input.ended);
+    const { wait, why } = nextCheck(clock, settings, input.ended, await isNewHere(ports, settings));
     const due = clock.monotonic() + wait;
     reporter.report({ kind: 'nextCheck', at: clock.now() + wait, why });
     const hint = await hintBefore(ports, wait, signal);

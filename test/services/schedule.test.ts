@@ -44,12 +44,36 @@ async function due(
   return at;
 }
 
+it('gives back whatever an attempt that ended may still hold of the gate', async () => {
+  const rig = rigWith(0.5);
+  let settled = 0;
+  rig.gate.settle = () => {
+    settled += 1;
+    return Promise.resolve();
+  };
+  await due(rig, { ended: ended() });
+  expect(settled).toBe(1);
+});
+
 describe('the next check', () => {
+  it.each([
+    [0, 0],
+    [0.25, 0.25 * HOUR],
+    [0.75, 0.75 * HOUR],
+  ])(
+    'comes anywhere in the interval after a start, so that a fleet that boots at once is spread (%f → %i ms)',
+    async (random, ms) => {
+      const rig = rigWith(random);
+      await rig.heads.write('stable', Buffer.from('a head'));
+      expect(await due(rig)).toBe(ms);
+    },
+  );
+
   it.each([
     [0, 0],
     [0.25, 15_000],
     [0.75, 45_000],
-  ])('comes within a minute of the start (%f → %i ms)', async (random, ms) => {
+  ])('comes within a minute of the first start ever (%f → %i ms)', async (random, ms) => {
     expect(await due(rigWith(random))).toBe(ms);
   });
 

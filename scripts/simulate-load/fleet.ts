@@ -1,0 +1,199 @@
+/**
+ * Many hosts at once, with the daemon's own code: `schedule` sets the checks, `persistently` asks again, the gate spreads a window.
+ * Only the feed is played: it counts, and answers or not.
+ */
+import { createFeed } from '../../src/adapters/feed.ts';
+import { noNudges } from '../../src/adapters/no-fleet.ts';
+import { createGate } from '../../src/adapters/gate.ts';
+import { UpdateError } from '../../src/errors.ts';
+import type { Clock, Ports } from '../../src/services/ports.ts';
+import { intervalMs } from '../../src/services/interval.ts';
+import { persistently } from '../../src/services/retry.ts';
+import { schedule } from '../../src/services/schedule.ts';
+import type { Ended } from '../../src/types.ts';
+import { createVirtualClock } from './virtual-clock.ts';
+
+/** A story that a fleet goes through; all times ms from its start. */
+export interface Scenario {
+  readonly name: string;
+  readonly tells: string;
+  readonly lengthMs: number;
+  /** How the hosts start: `settled` where they have checked before, `boot` all at once, `install` all at once and for the first time. */
+  readonly start: 'settled' | 'boot' | 'install';
+  /** While nobody answers. */
+  readonly outage?: { readonly from: number; readonly to: number };
+  /** From then on the head is expired, and asked for twice. */
+  readonly expiresAt?: number;
+  /** All hosts wait with a staged release until it opens; each looks at the head once when it goes. */
+  readonly window?: { readonly opensAt: number; readonly lengthMs: number };
+}
+
+/** Requests in each `bucketMs`, from the start. */
+export interface Load {
+  readonly bucketMs: number;
+  readonly requests: readonly number[];
+}
+
+const CHECK_INTERVAL_MS = 3_600_000;
+const JITTER = 0.1;
+const NEVER = new AbortController().signal;
+const MIDNIGHT = Date.UTC(2026, 0, 1);
+const PLAN = {
+  from: { origin: 'baseline', version: '1.0.0' },
+  to: { origin: 'baseline', version: '1.1.0' },
+} as const;
+const ENDED: Ended = {
+  attempt: { id: '', trigger: 'schedule', mode: 'apply' },
+  outcome: 'nothing',
+  reason: '',
+  error: null,
+  stage: 'checking',
+  from: null,
+  to: null,
+};
+
+/** The ports that the services here use; all others are not there. */
+function portsFor(clock: Clock, isNew: boolean): Ports {
+  const parts: Pick<Ports, 'clock' | 'reporter' | 'ids'> & Record<string, unknown> = {
+    clock,
+    reporter: { report: () => undefined },
+    ids: { next: () => 'id' },
+    journal: { close: () => Promise.resolve() },
+    gate: {},
+    nudges: noNudges,
+    feed: {},
+    heads: { read: () => Promise.resolve(isNew ? null : new Uint8Array(1)) },
+    host: { trust: { keys: new Map([['', {}]]) } },
+  };
+  return parts as unknown as Ports;
+}
+
+/**
+ * Plays a scenario.
+ *
+ * @param hosts - how many
+ * @param seed - the same one gives the same load
+ * @param bucketMs - the time over which requests are counted together
+ */
+export async function simulate(
+  scenario: Scenario,
+  hosts: number,
+  seed: number,
+  bucketMs: number,
+): Promise<Load> {
+  const { lengthMs, outage, window } = scenario;
+  const time = createVirtualClock(MIDNIGHT);
+  const requests = new Array<number>(Math.ceil(lengthMs / bucketMs)).fill(0);
+  const { retry } = createFeed('http://feed.invalid');
+
+  const ask = (): Promise<void> => {
+    const at = Math.min(Math.floor(time.now() / bucketMs), requests.length - 1);
+    requests[at] = (requests[at] ?? 0) + 1;
+    const isAway = outage !== undefined && time.now() >= outage.from && time.now() < outage.to;
+    return isAway
+      ? Promise.reject(new UpdateError('FEED_UNREACHABLE', 'nobody answers', { retry: { afterMs: null } }))
+      : Promise.resolve();
+  };
+  const check = async (ports: Ports): Promise<void> => {
+    try {
+      await persistently(ports, retry, NEVER, ask);
+      if (time.now() >= (scenario.expiresAt ?? Infinity)) await persistently(ports, retry, NEVER, ask);
+    } catch (error) {
+      if (UpdateError.from(error).code !== 'FEED_UNREACHABLE') throw error;
+    }
+  };
+  const checkForEver = async (clock: Clock): Promise<never> => {
+    const ports = portsFor(clock, scenario.start === 'install');
+    const settings = {
+      channel: 'stable',
+      disabled: null,
+      checkIntervalMs: CHECK_INTERVAL_MS,
+      jitter: JITTER,
+    } as const;
+    const next = schedule(ports, settings);
+    if (scenario.start === 'settled') {
+      // What is left of an interval that began before.
+      await clock.sleep(
+        clock.random() * intervalMs(clock, { checkIntervalMs: CHECK_INTERVAL_MS, jitter: JITTER }),
+        NEVER,
+      );
+      await check(ports);
+    }
+    for (let ended: Ended | null = scenario.start === 'settled' ? ENDED : null; ; ended = ENDED) {
+      await next({ ended, paused: null, watch: null }, NEVER);
+      await check(ports);
+    }
+  };
+  const waitForWindow = async (
+    clock: Clock,
+    { opensAt, lengthMs: length }: NonNullable<Scenario['window']>,
+  ): Promise<void> => {
+    const [opens, closes] = [MIDNIGHT + opensAt, MIDNIGHT + opensAt + length];
+    const ports = portsFor(clock, false);
+    const gate = createGate({
+      windowAt: (now) => ({
+        open: now >= opens && now < closes,
+        opensAt: now < opens ? opens : null,
+        closesAt: now >= opens ? closes : null,
+        timeZone: null,
+      }),
+      approval: 'none',
+      approvals: {} as Ports['approvals'],
+      clock,
+      reporter: ports.reporter,
+    });
+    await gate.pass(ENDED.attempt, PLAN, NEVER);
+    await check(ports);
+  };
+
+  const failed: unknown[] = [];
+  for (let host = 0; host < hosts; host += 1) {
+    const clock = time.forHost(seed * 1_000_003 + host);
+    const life = window === undefined ? checkForEver(clock) : waitForWindow(clock, window);
+    life.catch((error: unknown) => failed.push(error));
+  }
+  await time.runUntil(lengthMs);
+  if (failed.length > 0) throw UpdateError.from(failed[0]);
+  return { bucketMs, requests };
+}
+
+const MIN = 60_000;
+const HOUR = 60 * MIN;
+
+/** What may bring a fleet to ask at once. */
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'steady', tells: 'hosts that have checked for long', lengthMs: 4 * HOUR, start: 'settled' },
+  { name: 'power', tells: 'all of them boot at once, after a power cut', lengthMs: 4 * HOUR, start: 'boot' },
+  {
+    name: 'outage',
+    tells: 'nobody answers from 1:00 to 2:00',
+    lengthMs: 4 * HOUR,
+    start: 'settled',
+    outage: { from: HOUR, to: 2 * HOUR },
+  },
+  {
+    name: 'expiry',
+    tells: 'the head expires at 1:00 and nobody renews it',
+    lengthMs: 4 * HOUR,
+    start: 'settled',
+    expiresAt: HOUR,
+  },
+  {
+    name: 'window',
+    tells: 'all of them wait for a window of 4 hours that opens at 1:00',
+    lengthMs: 4 * HOUR,
+    start: 'settled',
+    window: { opensAt: HOUR, lengthMs: 4 * HOUR },
+  },
+  {
+    name: 'install',
+    tells: 'all of them are installed at once, and have never checked',
+    lengthMs: 4 * HOUR,
+    start: 'install',
+  },
+];
+
+/** What a fleet of this size asks in a bucket when it is spread evenly: one request a host and interval. */
+export function evenShare(hosts: number, bucketMs: number): number {
+  return (hosts * bucketMs) / CHECK_INTERVAL_MS;
+}
