@@ -28,7 +28,12 @@ export async function operatorKey(root: string): Promise<{ readonly pem: string;
 }
 
 /** Makes the publisher. */
-export async function createPublisher(root: string, keys: string, feedDir: string, product: string): Promise<Publisher> {
+export async function createPublisher(
+  root: string,
+  keys: string,
+  feedDir: string,
+  product: string,
+): Promise<Publisher> {
   const head = {
     feedDir,
     channel: 'edge' as const,

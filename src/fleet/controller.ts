@@ -67,7 +67,9 @@ const NAMED = 20;
 /** Failures as lines, the first of each host, oldest first. */
 function evidenceLines(words: readonly Heard[]): string[] {
   const failed = words.filter(({ said }) => said === 'failed').sort((a, b) => a.at - b.at);
-  const first = failed.filter(({ host }, index) => failed.findIndex((other) => other.host === host) === index);
+  const first = failed.filter(
+    ({ host }, index) => failed.findIndex((other) => other.host === host) === index,
+  );
   return first
     .slice(0, NAMED)
     .map(({ host, group, code, detail }) =>
@@ -99,17 +101,21 @@ async function live(
     tell({ kind: 'decided', version, digest, decision });
     if (signer === null) return;
     const { failed, committed } = decision.because;
-    await giveOrder({ connection, product, signer, by: options.by ?? 'controller', now: now() }, ledger.of(digest), {
-      action: 'halt',
-      release: { version, digest },
-      reason: decision.reason.slice(0, RECORD_LIMITS.text),
-      evidence: {
-        hosts: failed + committed,
-        failed,
-        threshold: Math.min(1, Math.max(0, policy.share || 0)),
-        lines: evidenceLines(words),
+    await giveOrder(
+      { connection, product, signer, by: options.by ?? 'controller', now: now() },
+      ledger.of(digest),
+      {
+        action: 'halt',
+        release: { version, digest },
+        reason: decision.reason.slice(0, RECORD_LIMITS.text),
+        evidence: {
+          hosts: failed + committed,
+          failed,
+          threshold: Math.min(1, Math.max(0, policy.share || 0)),
+          lines: evidenceLines(words),
+        },
       },
-    });
+    );
     // Given or lost to another: the stream tells which, and by that it goes on.
   };
   const judge = async (digest: string): Promise<void> => {
@@ -185,13 +191,16 @@ async function live(
     for (const { digest } of tally.all()) news.add(digest);
     look();
   }, LOOK_AGAIN_MS);
+  const underWay = async (): Promise<void> => {
+    await judging;
+  };
   const readers = [outcomes(), orders()];
   try {
     await Promise.race([Promise.all(readers), fault.promise]);
   } finally {
     clearInterval(again);
     over.abort();
-    await Promise.allSettled([...readers, judging]);
+    await Promise.allSettled([...readers, underWay()]);
   }
 }
 
@@ -225,7 +234,8 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
  * await runController({ connect, product, policy: DEFAULT_POLICY, keys, signer, now: Date.now, tell: console.log }, signal);
  */
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
+  const isWanted = (): boolean => !signal.aborted;
+  while (isWanted()) {
     let connection: NatsConnection | null = null;
     try {
       connection = await options.connect();
@@ -233,7 +243,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     } catch (error) {
       const failure = UpdateError.from(error);
       if (failure.code !== 'FLEET_UNREACHABLE') throw failure;
-      if (!signal.aborted) options.tell({ kind: 'lost', error: failure });
+      if (isWanted()) options.tell({ kind: 'lost', error: failure });
     } finally {
       await connection?.close();
     }
