@@ -57,7 +57,7 @@ export async function createPublisher(
       return digest;
     },
     widen: async () => {
-      await setRollout({ ...head, rollout: null });
+      await setRollout({ ...head, change: { kind: 'all' } });
     },
   };
 }

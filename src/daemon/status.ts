@@ -19,11 +19,14 @@ import type {
   Ports,
   ProbeResult,
   QuarantineEntry,
+  RunningDaemon,
   StoredVersion,
+  SuccessionState,
   WorkloadStatus,
 } from '../services/ports.ts';
 import type { StateName, VersionRef } from '../types.ts';
 import { errorView, wentBackAsAsked, type Board, type TimedError } from './board.ts';
+import type { Fleet, FleetReport } from './fleet.ts';
 import { nextAction } from './next-action.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
@@ -67,8 +70,9 @@ export function storedVersionViews(
 }
 
 /** A release that failed here, for a reader. */
-export function quarantineView({ digest, version, at, reason, evidence }: QuarantineEntry): QuarantineView {
-  return { digest, version, at: iso(at), reason: errorView(reason), evidence };
+export function quarantineView(entry: QuarantineEntry): QuarantineView {
+  const { digest, role = 'release', version, at, reason, evidence } = entry;
+  return { digest, role, version, at: iso(at), reason: errorView(reason), evidence };
 }
 
 /** The workload for a reader. */
@@ -93,6 +97,22 @@ function errorIn(ended: readonly AttemptRecord[]): TimedError | null {
   return null;
 }
 
+/** This host's part in a fleet, for a reader. */
+function fleetView({ group, host, link, outbox, halts }: FleetReport): Status['fleet'] {
+  return {
+    group,
+    host,
+    link: link === null ? null : { ...link, since: iso(link.since) },
+    outbox,
+    halts: halts.map(({ payload: { release, iss, iat, reason } }) => ({
+      version: release.version,
+      by: iss,
+      at: iso(iat * 1000),
+      reason,
+    })),
+  };
+}
+
 /** What is read to make a status. */
 export interface StatusSources {
   readonly ports: Ports;
@@ -104,6 +124,7 @@ export interface StatusSources {
   readonly lookAtHealth: () => Promise<ProbeResult>;
   readonly state: StateName;
   readonly context: UpdateContext;
+  readonly fleet: Pick<Fleet, 'report'> | null;
 }
 
 /** A rollback may lead below the floor: legal, and said loudly for as long as it lasts. */
@@ -117,10 +138,47 @@ function floorWarning(current: VersionRef, floor: VersionFloor | null): ErrorRec
   ];
 }
 
+/** The daemon's own update, for a reader. */
+function successionView(
+  ref: RunningDaemon['ref'],
+  state: SuccessionState,
+  quarantine: readonly QuarantineEntry[],
+): Pick<Status['updater'], 'from' | 'trial' | 'failed'> {
+  const failed = quarantine.find(({ role }) => role === 'daemon');
+  return {
+    from: ref?.version ?? null,
+    trial:
+      state.kind === 'trial'
+        ? {
+            version: state.successor.ref.version,
+            starts: state.starts,
+            acknowledged: state.acknowledged,
+          }
+        : null,
+    failed:
+      failed === undefined
+        ? null
+        : { version: failed.version, at: iso(failed.at), ...errorView(failed.reason) },
+  };
+}
+
 function windowView(windows: Config['update']['windows'], now: number): Status['window'] {
   if (windows.length === 0) return null;
   const { open, opensAt, closesAt } = windowAt(windows, now);
   return { open, opens_at: isoOrNull(opensAt), closes_at: isoOrNull(closesAt) };
+}
+
+function mirrorViews(feed: Ports['feed']): Pick<Status, 'mirrors'> {
+  const mirrors = feed?.mirrors?.();
+  if (mirrors === undefined) return {};
+  return {
+    mirrors: mirrors.map(({ url, failures, putBackUntil, fault }) => ({
+      url,
+      failures,
+      put_back_until: isoOrNull(putBackUntil),
+      fault: fault === null ? null : errorView(fault),
+    })),
+  };
 }
 
 /** Builds `GET /v1/status`. */
@@ -135,12 +193,18 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
       return otherwise;
     }
   };
-  const [current, versions, quarantine, floor, history] = await Promise.all([
+  const [current, versions, quarantine, floor, history, daemon, succession, fleet] = await Promise.all([
     readable(ports.store.current(), ports.store.baseline),
     readable(ports.store.list(), []),
     readable(ports.quarantine.list(), []),
     readable(versionFloor(ports), null),
     readable(ports.journal.history(HISTORY_LOOKED_AT), []),
+    readable(
+      ports.succession.running().then(({ ref }) => ref),
+      null,
+    ),
+    readable(ports.succession.state(), { kind: 'none' } as const),
+    readable(sources.fleet?.report() ?? Promise.resolve(null), null),
   ]);
   const workload = ports.workload.status();
   const { at: nextCheckAt, why } = board.nextCheck();
@@ -156,10 +220,12 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     progress: board.progress(),
     channel: config.update.channel,
     feed_url: feedUrl,
+    ...mirrorViews(ports.feed),
     next_check_at: isoOrNull(nextCheckAt),
     next_check_why: why,
     next_action: nextAction({ state, context, board, config, workload, disabled }),
     last_error: lastError === null ? null : { ...errorView(lastError.error), at: iso(lastError.at) },
+    fleet: fleet === null ? null : fleetView(fleet),
     held_back:
       held === null ? null : { version: held.version, reason: held.reason, until: isoOrNull(held.until) },
     waiting: board.waiting(),
@@ -184,6 +250,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
       commit: embedded.commit,
       key_ids: keyIds(ports.host.trust),
       development_keys: ports.host.trust.development,
+      ...successionView(daemon, succession, quarantine),
     },
     warnings: [
       ...floorWarning(current, floor).map((error) => ({ ...errorView(error), at: iso(ports.clock.now()) })),

@@ -57,6 +57,7 @@ const NAMES = {
   coresdk_update_paused: 'gauge',
   coresdk_update_quarantined_releases: 'gauge',
   coresdk_update_request_retries_total: 'counter',
+  coresdk_update_mirror_up: 'gauge',
   coresdk_update_start_timestamp_seconds: 'gauge',
   coresdk_update_state: 'gauge',
   coresdk_update_step_duration_seconds: 'histogram',
@@ -101,7 +102,7 @@ describe('the state', () => {
     metrics.entered('idle');
     metrics.entered('probing');
     const states = (await samples()).filter(({ name }) => name === 'coresdk_update_state');
-    expect(states).toHaveLength(13);
+    expect(states).toHaveLength(16);
     expect(states.filter(({ value }) => value === 1)).toMatchObject([{ labels: { state: 'probing' } }]);
   });
 

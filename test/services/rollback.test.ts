@@ -4,6 +4,7 @@ import { rollback } from '../../src/services/rollback.ts';
 import type { Verdict } from '../../src/steps.ts';
 import type { Plan, ProbeEvidence, VersionRef } from '../../src/types.ts';
 import { refusal } from '../fixtures/refusal.ts';
+import { createFakeDrain } from '../fakes/drain.ts';
 import { attempt, VERDICT } from '../machines/values.ts';
 import { createRig, damage, install, NEVER, SETTINGS, type Rig } from './rig.ts';
 
@@ -33,6 +34,24 @@ describe('rollback', () => {
     expect(rig.calls).toEqual(['stop', 'address silent', 'activate 1.0.0', 'start 1.0.0']);
     expect(await rig.store.current()).toEqual(from);
     expect(rig.workload.running?.target).toEqual({ ref: from, entry: '/memory/1.0.0/run' });
+  });
+
+  it('drains a version only where an operator goes back from it: one that failed is not waited for', async () => {
+    const drain = createFakeDrain({ tookMs: 1, connectionsLeft: 0, fault: null }, rig.calls);
+    for (const trigger of ['schedule', 'rollback'] as const) {
+      await rig.workload.start({ ref: to, entry: '/memory/1.1.0/run' }, NEVER);
+      rig.calls.length = 0;
+      rig.probe.script = ['refused', 200];
+      const going = rollback({ ...rig, drain }, SETTINGS)(
+        { attempt: { ...attempt(), trigger }, plan: { from, to }, verdict: VERDICT },
+        NEVER,
+      );
+      await rig.clock.advance(5_000);
+      await going;
+      expect(rig.calls.slice(0, 2), trigger).toEqual(
+        trigger === 'rollback' ? ['drain 1.1.0', 'stop'] : ['stop', 'address silent'],
+      );
+    }
   });
 
   it('starts the old version though it cannot be pointed to, and says that it failed', async () => {
@@ -154,8 +173,30 @@ describe('the version to go back to', () => {
     expect(rig.calls).toContain('start 1.0.0');
   });
 
-  it('is started anew after any other failure, though it runs and is current', async () => {
-    expect(await stops('old', { runs: 'old', current: 'old' }, VERDICT)).toBe(true);
+  it('runs on after any other failure, too, while it is healthy', async () => {
+    expect(await stops('old', { runs: 'old', current: 'old' }, VERDICT)).toBe(false);
+  });
+
+  it('is started anew after any other failure where it is not healthy, though it runs and is current', async () => {
+    rig.probe.script = [...Array.from({ length: 20 }, () => 'refused' as const), 200];
+    await rig.store.activate(from);
+    await rig.workload.start({ ref: from, entry: '/x' }, NEVER);
+    rig.calls.length = 0;
+    const going = run();
+    await rig.clock.advance(SETTINGS.rollbackTimeoutMs);
+    await going;
+    expect(rig.calls).toContain('stop');
+  });
+
+  it('is not stopped for what failed beside it, which is ended first of all', async () => {
+    await rig.store.activate(from);
+    await rig.workload.start({ ref: from, entry: '/x' }, NEVER);
+    await rig.workload.beside?.start({ ref: to, entry: '/y' }, NEVER);
+    rig.calls.length = 0;
+    rig.probe.script = [200];
+    await run();
+    expect(rig.calls).toEqual(['end 1.1.0 beside']);
+    expect(rig.workload.second).toBeNull();
   });
 });
 

@@ -9,6 +9,7 @@ import { fleetText, hostsText, rolloutsText } from '../fleet-text.ts';
 import { help } from '../help.ts';
 import { wholeNumber } from '../options.ts';
 import { plain, plainJson } from '../plain.ts';
+import { addFleetAnnounce } from './fleet-announce.ts';
 import { addFleetControl } from './fleet-control.ts';
 import { addFleetOrders } from './fleet-orders.ts';
 
@@ -29,6 +30,7 @@ export function addFleet(parent: Command, context: CliContext): void {
   addStatus(fleet, context);
   addHosts(fleet, context);
   addRollouts(fleet, context);
+  addFleetAnnounce(fleet, context);
   addFleetOrders(fleet, context);
   addFleetControl(fleet, context);
 }
