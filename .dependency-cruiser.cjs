@@ -59,7 +59,10 @@ module.exports = {
       libraries: true,
       core: ['buffer', 'crypto', 'events', 'path', 'stream', 'stream/promises', 'util', 'zlib'],
     }),
-    ...only('fleet', [TYPES, ERRORS, BUNDLE, PORTS, '^src/control/api\.ts$'], { core: true, libraries: true }),
+    ...only('fleet', [TYPES, ERRORS, BUNDLE, PORTS, '^src/control/api\.ts$'], {
+      core: true,
+      libraries: true,
+    }),
     ...only('config', [TYPES, ERRORS], {
       core: ['crypto', 'fs', 'fs/promises', 'path', 'os'],
       libraries: ['yaml', 'zod'],

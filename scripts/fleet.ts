@@ -38,6 +38,7 @@ if (hasNats) {
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
   const faults = faultsOf(result);
   for (const fault of faults) console.error(`NOT PROVED: ${fault}`);
-  if (faults.length === 0) console.log('PROVED: no host ends on the sick release, none is stuck, each outcome is counted once');
+  if (faults.length === 0)
+    console.log('PROVED: no host ends on the sick release, none is stuck, each outcome is counted once');
   process.exitCode = faults.length === 0 ? 0 : 1;
 }

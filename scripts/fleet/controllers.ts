@@ -14,10 +14,16 @@ export interface Controllers {
 }
 
 /** Starts as many as told; resolves once each has read everything. */
-export async function startControllers(count: number, core: string, args: readonly string[]): Promise<Controllers> {
+export async function startControllers(
+  count: number,
+  core: string,
+  args: readonly string[],
+): Promise<Controllers> {
   const lines: string[] = [];
   const start = async (): Promise<ChildProcess> => {
-    const child = spawn(core, ['fleet', 'controller', '--json', ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(core, ['fleet', 'controller', '--json', ...args], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const ready = Promise.withResolvers<undefined>();
     let rest = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => {

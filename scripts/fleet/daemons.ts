@@ -44,17 +44,27 @@ async function hasSystemId(): Promise<boolean> {
 }
 
 /** Starts a daemon for each network given. */
-export async function startDaemons(networks: readonly DaemonNetwork[], settings: DaemonSettings): Promise<Daemons> {
+export async function startDaemons(
+  networks: readonly DaemonNetwork[],
+  settings: DaemonSettings,
+): Promise<Daemons> {
   const { built, operatorKeysFile, checkIntervalS, product } = settings;
   const ids = await mkdtemp(join(tmpdir(), 'coresdk-fleet-ids-'));
   const system = await hasSystemId();
   const apart = system && canMount();
-  const hosts: { readonly name: string; readonly host: Host; readonly machineId: () => Promise<string> }[] = [];
+  const hosts: { readonly name: string; readonly host: Host; readonly machineId: () => Promise<string> }[] =
+    [];
   for (const [index, { natsUrl, feedUrl }] of networks.entries()) {
     const name = `daemon-${String(index)}`;
     const host = await createHostOn(built, {
       config: {
-        update: { channel: 'edge', feed_url: feedUrl, check_interval: checkIntervalS, jitter: 1, rollback_timeout: 2 },
+        update: {
+          channel: 'edge',
+          feed_url: feedUrl,
+          check_interval: checkIntervalS,
+          jitter: 1,
+          rollback_timeout: 2,
+        },
         fleet: { group: 'real', host: name, nats: { url: natsUrl }, operator_keys_file: operatorKeysFile },
         log: { level: 'info' },
       },
@@ -63,7 +73,9 @@ export async function startDaemons(networks: readonly DaemonNetwork[], settings:
     await writeFile(idFile, `${machineIdOf(1_000_000 + index)}\n`);
     const daemon = [built.program, '--config', host.configFile];
     await host.start({
-      argv: apart ? ['unshare', '--mount', 'sh', '-c', OWN_ID, 'sh', idFile, SYSTEM_MACHINE_ID, ...daemon] : daemon,
+      argv: apart
+        ? ['unshare', '--mount', 'sh', '-c', OWN_ID, 'sh', idFile, SYSTEM_MACHINE_ID, ...daemon]
+        : daemon,
     });
     const idOf = (path: string) => async (): Promise<string> => (await readFile(path, 'latin1')).trim();
     const machineId = apart

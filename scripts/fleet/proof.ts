@@ -104,7 +104,12 @@ export async function prove(options: ProofOptions): Promise<ProofResult> {
   };
 
   const keys = join(root, 'keys');
-  const { trust } = await generateKeys({ product: PRODUCT, dir: keys, development: true, modulusLength: 2048 });
+  const { trust } = await generateKeys({
+    product: PRODUCT,
+    dir: keys,
+    development: true,
+    modulusLength: 2048,
+  });
   const operator = await operatorKey(root);
   const out = join(root, 'program');
   const { program } = await build({ trust: join(keys, 'trust.json'), version: '1.0.0', form: 'script', out });
@@ -133,9 +138,16 @@ export async function prove(options: ProofOptions): Promise<ProofResult> {
   await ensureSpine(first, PRODUCT, { outcomesBytes: 128 * 1024 * 1024 });
   await first.close();
 
-  const relays = { a: await startRelay(nats.port), b: await startRelay(nats.port), feed: await startRelay(Number(new URL(feed.url).port)) };
+  const relays = {
+    a: await startRelay(nats.port),
+    b: await startRelay(nats.port),
+    feed: await startRelay(Number(new URL(feed.url).port)),
+  };
   for (const relay of Object.values(relays)) cleanup.defer(() => relay.close());
-  const urls = { a: `nats://127.0.0.1:${String(relays.a.port)}`, b: `nats://127.0.0.1:${String(relays.b.port)}` };
+  const urls = {
+    a: `nats://127.0.0.1:${String(relays.a.port)}`,
+    b: `nats://127.0.0.1:${String(relays.b.port)}`,
+  };
   const simulation = await startSimulation(
     hosts,
     processes,
@@ -153,7 +165,9 @@ export async function prove(options: ProofOptions): Promise<ProofResult> {
   );
   cleanup.defer(() => daemons.stop());
   const total = hosts + daemonCount;
-  say(`${String(hosts)} simulated hosts in ${String(processes)} processes and ${String(daemonCount)} daemons run`);
+  say(
+    `${String(hosts)} simulated hosts in ${String(processes)} processes and ${String(daemonCount)} daemons run`,
+  );
   const controllers = await startControllers(3, built.core, [
     ...['--nats', nats.url, '--operator-keys', operator.jwks, '--key', operator.pem],
     ...['--share', '10', '--failures', '3'],
@@ -163,10 +177,15 @@ export async function prove(options: ProofOptions): Promise<ProofResult> {
 
   const bad = await publisher.publish(BAD_VERSION, true, canary);
   say(`${BAD_VERSION}, which is sick, is published to ${String(canary)} % of the hosts`);
-  const census = async (): Promise<HostCount[]> => [...(await simulation.counts(bad)), ...(await daemons.counts(bad))];
+  const census = async (): Promise<HostCount[]> => [
+    ...(await simulation.counts(bad)),
+    ...(await daemons.counts(bad)),
+  ];
   const inCanary = (await census()).filter(({ place }) => place < canary / 100);
   // Half of the fleet is cut off, from NATS and from the feed, while it is under way.
-  await until('the first host went back from it', async () => (await read()).outcomes.some(({ value }) => value.digest === bad));
+  await until('the first host went back from it', async () =>
+    (await read()).outcomes.some(({ value }) => value.digest === bad),
+  );
   relays.b.cut();
   relays.feed.cut();
   await simulation.cut('b', true);
@@ -179,7 +198,9 @@ export async function prove(options: ProofOptions): Promise<ProofResult> {
   await nats.start();
   say('nats-server is back');
   await controllers.startOne();
-  await until('the rollout is halted', async () => fleetView(await read()).rollouts.some(({ halted }) => halted !== null));
+  await until('the rollout is halted', async () =>
+    fleetView(await read()).rollouts.some(({ halted }) => halted !== null),
+  );
   relays.b.heal();
   relays.feed.heal();
   await simulation.cut('b', false);
@@ -255,12 +276,18 @@ export function faultsOf(result: ProofResult): string[] {
     if (!isTrue) faults.push(what);
   };
   expect(result.canaryHosts > 0 && result.touched > 0, 'nobody tried the sick release: nothing is proved');
-  expect(result.touchedOutside === 0, `${String(result.touchedOutside)} hosts outside of the canary ran the sick release`);
+  expect(
+    result.touchedOutside === 0,
+    `${String(result.touchedOutside)} hosts outside of the canary ran the sick release`,
+  );
   expect(result.onBad === 0, `${String(result.onBad)} hosts end on the sick release`);
   expect(result.stuck === 0, `${String(result.stuck)} hosts are stuck`);
   expect(result.outcomesLost === 0, `${String(result.outcomesLost)} outcomes were lost`);
   expect(result.outcomesTwice === 0, `${String(result.outcomesTwice)} outcomes are there twice`);
-  expect(result.outcomesUnknown === 0, `${String(result.outcomesUnknown)} outcomes are of attempts that no host knows`);
+  expect(
+    result.outcomesUnknown === 0,
+    `${String(result.outcomesUnknown)} outcomes are of attempts that no host knows`,
+  );
   expect(result.halts === 1, `expected one order to halt, found ${String(result.halts)}`);
   return faults;
 }

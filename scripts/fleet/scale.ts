@@ -43,7 +43,10 @@ export interface ScaleFigures {
   readonly storedBytes: number;
 }
 
-async function inTurns<T>(items: readonly T[], work: (item: T, index: number) => Promise<unknown>): Promise<void> {
+async function inTurns<T>(
+  items: readonly T[],
+  work: (item: T, index: number) => Promise<unknown>,
+): Promise<void> {
   for (let from = 0; from < items.length; from += AT_ONCE)
     await Promise.all(items.slice(from, from + AT_ONCE).map((item, index) => work(item, from + index)));
 }
@@ -86,9 +89,18 @@ export async function measure(hosts: number): Promise<ScaleFigures> {
   await inTurns(list, async ({ host, connection }) => {
     const key = `$KV.${names.buckets.hosts}.${names.hostKey('web', host)}`;
     await jetstream(connection).publish(key, JSON.stringify(presenceOf({ host, product: PRODUCT })));
-    const well = outcomeOf({ host, product: PRODUCT, outcome: 'committed', digest: GOOD, to: '1.0.1', attempt: 'a0' });
+    const well = outcomeOf({
+      host,
+      product: PRODUCT,
+      outcome: 'committed',
+      digest: GOOD,
+      to: '1.0.1',
+      attempt: 'a0',
+    });
     for (const outcome of [well, outcomeOf({ host, product: PRODUCT, attempt: 'a1', digest: BAD })])
-      await jetstream(connection).publish(names.outcome('web', host), JSON.stringify(outcome), { msgID: outcome.id });
+      await jetstream(connection).publish(names.outcome('web', host), JSON.stringify(outcome), {
+        msgID: outcome.id,
+      });
   });
   const writeS = (performance.now() - began) / 1000;
 
@@ -112,14 +124,19 @@ export async function measure(hosts: number): Promise<ScaleFigures> {
   const looking = performance.now();
   const signal = AbortSignal.timeout(120_000);
   const facts = await readFleet(own, { product: PRODUCT, keys, now: Date.now(), signal });
-  if (fleetView(facts).hosts.present !== hosts) throw new Error(`expected ${String(hosts)} hosts, found fewer`);
+  if (fleetView(facts).hosts.present !== hosts)
+    throw new Error(`expected ${String(hosts)} hosts, found fewer`);
   const statusReadS = (performance.now() - looking) / 1000;
   const ordered = performance.now();
-  await giveOrder({ connection: own, product: PRODUCT, signer, by: 'scale', now: Date.now() }, facts.ledger.of(BAD), {
-    action: 'halt',
-    release: { version: '1.1.0', digest: BAD },
-    reason: 'scale',
-  });
+  await giveOrder(
+    { connection: own, product: PRODUCT, signer, by: 'scale', now: Date.now() },
+    facts.ledger.of(BAD),
+    {
+      action: 'halt',
+      release: { version: '1.1.0', digest: BAD },
+      reason: 'scale',
+    },
+  );
   const haltReachedMs = (await all.promise) - ordered;
   const cost = await serverCost(monitor, nats.pid());
   return {

@@ -52,7 +52,10 @@ export interface SimHost {
 
 /** A machine id that no other host has. */
 export const machineIdOf = (index: number): string =>
-  createHash('sha256').update(`simulated host ${String(index)}`).digest('hex').slice(0, 32);
+  createHash('sha256')
+    .update(`simulated host ${String(index)}`)
+    .digest('hex')
+    .slice(0, 32);
 
 /** Everything but what was never told: an attempt that found nothing. */
 const TOLD = new Set(['committed', 'rolledBack', 'failed', 'refused', 'deferred', 'error', 'interrupted']);
@@ -65,7 +68,13 @@ export async function startSimHost(index: number, natsUrl: string, settings: Sim
   const stateDir = join(root, host);
   await mkdir(stateDir, { mode: 0o700 });
   let isCut = false;
-  const real = createFeed(pathToFileURL(feedDir).href, { clock: systemClock, stallMs: 5_000, retries: 0, maxBytesPerSecond: null, client: undefined });
+  const real = createFeed(pathToFileURL(feedDir).href, {
+    clock: systemClock,
+    stallMs: 5_000,
+    retries: 0,
+    maxBytesPerSecond: null,
+    client: undefined,
+  });
   const reached = (): Feed => {
     if (isCut) throw new UpdateError('FEED_UNREACHABLE', 'the network is cut');
     return real;
@@ -78,7 +87,10 @@ export async function startSimHost(index: number, natsUrl: string, settings: Sim
   const isSick = (): boolean => workload.running?.target.ref.version === BAD_VERSION;
   const probe: HealthProbe = {
     address: 'http://simulated.invalid/healthz',
-    look: () => Promise.resolve(isSick() ? { healthy: false, detail: 'HTTP 500' } : { healthy: true, detail: 'HTTP 200' }),
+    look: () =>
+      Promise.resolve(
+        isSick() ? { healthy: false, detail: 'HTTP 500' } : { healthy: true, detail: 'HTTP 200' },
+      ),
     answered: () => Promise.resolve(false),
   };
   const updater: EmbeddedUpdater = await createUpdater(
@@ -87,7 +99,12 @@ export async function startSimHost(index: number, natsUrl: string, settings: Sim
       update: { channel: 'edge', check_interval: checkIntervalS, jitter: 1, rollback_timeout: 1 },
       workload: { binary: '/bin/true' },
       probe: { interval: 0.25, watch: 1 },
-      fleet: { group: index % 4 === 0 ? 'edge' : 'web', host, nats: { url: natsUrl }, operator_keys_file: operatorKeysFile },
+      fleet: {
+        group: index % 4 === 0 ? 'edge' : 'web',
+        host,
+        nats: { url: natsUrl },
+        operator_keys_file: operatorKeysFile,
+      },
       log: { level: 'fatal' },
     },
     {
@@ -98,7 +115,14 @@ export async function startSimHost(index: number, natsUrl: string, settings: Sim
         feed,
         workload,
         probe,
-        host: { product: trust.product, platform: hostPlatform(), updaterVersion: '1.0.0', builtFrom: 0, machineId, trust: importTrustSet(trust) },
+        host: {
+          product: trust.product,
+          platform: hostPlatform(),
+          updaterVersion: '1.0.0',
+          builtFrom: 0,
+          machineId,
+          trust: importTrustSet(trust),
+        },
       },
     },
   );
@@ -111,7 +135,14 @@ export async function startSimHost(index: number, natsUrl: string, settings: Sim
     count: async (badDigest) => {
       const { current, state } = await updater.status();
       const touched = workload.calls.includes(`start ${BAD_VERSION}`);
-      return { host, version: current.version, state, touched, told, place: cohort(machineId, trust.product, badDigest) };
+      return {
+        host,
+        version: current.version,
+        state,
+        touched,
+        told,
+        place: cohort(machineId, trust.product, badDigest),
+      };
     },
     cut: (wanted) => {
       isCut = wanted;

@@ -3,7 +3,15 @@ import { startSimHost, type HostCount, type SimHost, type SimSettings } from './
 
 /** What the parent asks. */
 export type Ask =
-  | { readonly ask: 'start'; readonly settings: SimSettings; readonly hosts: readonly { readonly index: number; readonly natsUrl: string; readonly half: 'a' | 'b' }[] }
+  | {
+      readonly ask: 'start';
+      readonly settings: SimSettings;
+      readonly hosts: readonly {
+        readonly index: number;
+        readonly natsUrl: string;
+        readonly half: 'a' | 'b';
+      }[];
+    }
   | { readonly ask: 'count'; readonly badDigest: string }
   | { readonly ask: 'cut'; readonly half: 'a' | 'b'; readonly isCut: boolean }
   | { readonly ask: 'stop' };

@@ -21,9 +21,9 @@ export async function startSimulation(
   settings: SimSettings,
   natsUrls: Readonly<Record<'a' | 'b', string>>,
 ): Promise<Simulation> {
-  const workers = Array.from({ length: processes }, () => ({
+  const workers: { readonly child: ChildProcess; last: Answer }[] = Array.from({ length: processes }, () => ({
     child: fork(join(import.meta.dirname, 'worker.ts'), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
-    last: { counts: [], cpuUs: 0, residentBytes: 0 } as Answer,
+    last: { counts: [], cpuUs: 0, residentBytes: 0 },
   }));
   const ask = async (worker: { child: ChildProcess; last: Answer }, question: Ask): Promise<Answer> => {
     const over = new AbortController();
@@ -42,12 +42,21 @@ export async function startSimulation(
       await died.catch(() => undefined);
     }
   };
-  const all = (question: Ask): Promise<Answer[]> => Promise.all(workers.map((worker) => ask(worker, question)));
+  const all = (question: Ask): Promise<Answer[]> =>
+    Promise.all(workers.map((worker) => ask(worker, question)));
   const halfOf = (index: number): 'a' | 'b' => (index % 2 === 0 ? 'a' : 'b');
-  const list = Array.from({ length: hosts }, (_, index) => ({ index, half: halfOf(index), natsUrl: natsUrls[halfOf(index)] }));
+  const list = Array.from({ length: hosts }, (_, index) => ({
+    index,
+    half: halfOf(index),
+    natsUrl: natsUrls[halfOf(index)],
+  }));
   await Promise.all(
     workers.map((worker, place) =>
-      ask(worker, { ask: 'start', settings, hosts: list.filter((_, index) => Math.floor(index / 2) % processes === place) }),
+      ask(worker, {
+        ask: 'start',
+        settings,
+        hosts: list.filter((_, index) => Math.floor(index / 2) % processes === place),
+      }),
     ),
   );
   return {

@@ -191,13 +191,16 @@ async function live(
     for (const { digest } of tally.all()) news.add(digest);
     look();
   }, LOOK_AGAIN_MS);
+  const underWay = async (): Promise<void> => {
+    await judging;
+  };
   const readers = [outcomes(), orders()];
   try {
     await Promise.race([Promise.all(readers), fault.promise]);
   } finally {
     clearInterval(again);
     over.abort();
-    await Promise.allSettled([...readers, judging]);
+    await Promise.allSettled([...readers, underWay()]);
   }
 }
 
@@ -231,7 +234,8 @@ const pause = (ms: number, signal: AbortSignal): Promise<void> =>
  * await runController({ connect, product, policy: DEFAULT_POLICY, keys, signer, now: Date.now, tell: console.log }, signal);
  */
 export async function runController(options: ControllerOptions, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
+  const isWanted = (): boolean => !signal.aborted;
+  while (isWanted()) {
     let connection: NatsConnection | null = null;
     try {
       connection = await options.connect();
@@ -239,7 +243,7 @@ export async function runController(options: ControllerOptions, signal: AbortSig
     } catch (error) {
       const failure = UpdateError.from(error);
       if (failure.code !== 'FLEET_UNREACHABLE') throw failure;
-      if (!signal.aborted) options.tell({ kind: 'lost', error: failure });
+      if (isWanted()) options.tell({ kind: 'lost', error: failure });
     } finally {
       await connection?.close();
     }

@@ -58,6 +58,7 @@ export async function* follow(
   signal: AbortSignal,
 ): AsyncGenerator<Read, void, undefined> {
   const { jetstream, jetstreamManager } = await import('@nats-io/jetstream');
+  const isWanted = (): boolean => !signal.aborted;
   let messages: ConsumerMessages;
   let empty: boolean;
   let last: number;
@@ -71,21 +72,21 @@ export async function* follow(
   }
   // Before anything is asked for: a reader that is never read on cannot be closed.
   if (empty) yield null;
-  if (signal.aborted) return;
+  if (!isWanted()) return;
   try {
     const consumer = await jetstream(connection).consumers.get(stream, { inactive_threshold: 60_000 });
     messages = await consumer.consume({ max_messages: AHEAD, idle_heartbeat: HEARTBEAT_MS });
   } catch (error) {
     throw fleetFault(error, `cannot read ${stream}`);
   }
-  let missed: UpdateError | null = null;
+  const missed: UpdateError[] = [];
   const stop = (): void => {
     messages.stop();
   };
   signal.addEventListener('abort', stop, { once: true });
-  if (signal.aborted) stop();
+  if (!isWanted()) stop();
   const watching = watchOver(messages, (why) => {
-    missed = gone(stream, why);
+    missed.push(gone(stream, why));
     stop();
   });
   void connection.closed().then(stop);
@@ -112,8 +113,8 @@ export async function* follow(
     await messages.close();
     await watching;
   }
-  if (missed !== null) throw missed as UpdateError;
-  if (!signal.aborted) throw gone(stream, 'the connection was closed');
+  if (missed[0] !== undefined) throw missed[0];
+  if (isWanted()) throw gone(stream, 'the connection was closed');
 }
 
 /**

@@ -55,7 +55,9 @@ describe.skipIf(!hasNats)('core fleet', () => {
     await writeFile(join(folder, 'keys.json'), fleet.jwks);
     await writeFile(join(folder, 'operator.pem'), fleet.pem, { mode: 0o600 });
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    await writeFile(join(folder, 'stranger.pem'), privateKey.export({ format: 'pem', type: 'pkcs8' }), { mode: 0o600 });
+    await writeFile(join(folder, 'stranger.pem'), privateKey.export({ format: 'pem', type: 'pkcs8' }), {
+      mode: 0o600,
+    });
     at = ['--nats', fleet.server.url, '--operator-keys', join(folder, 'keys.json')];
     sign = [...at, '--key', join(folder, 'operator.pem'), '--by', 'alice'];
     await fleet.present(
@@ -149,7 +151,9 @@ describe.skipIf(!hasNats)('core fleet', () => {
     expect(exit).toBe(2);
     expect(err).toContain('9.9.9');
     const early = `9.9.9@${'e'.repeat(64)}`;
-    expect((await core(['halt', early, '--reason', 'x', ...sign])).out).toContain('halted: 9.9.9 (eeeeeeeeeeee)');
+    expect((await core(['halt', early, '--reason', 'x', ...sign])).out).toContain(
+      'halted: 9.9.9 (eeeeeeeeeeee)',
+    );
   });
 
   it('watch says what it would do, until it is stopped', async () => {

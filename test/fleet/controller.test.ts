@@ -15,12 +15,14 @@ import {
   type FleetRig,
 } from './support/fleet-rig.ts';
 
-const failed = (...hosts: string[]): ReturnType<typeof outcomeOf>[] => hosts.map((host) => outcomeOf({ host }));
+const failed = (...hosts: string[]): ReturnType<typeof outcomeOf>[] =>
+  hosts.map((host) => outcomeOf({ host }));
 const RELEASE = { version: '1.1.0', digest: BAD };
 
 /** An operator lets the release go on. */
-async function resume({ connection, signer, orders }: FleetRig): Promise<void> {
-  const before = (await orders()).at(-1)?.payload ?? null;
+async function resume(fleet: FleetRig): Promise<void> {
+  const { connection, signer } = fleet;
+  const before = (await fleet.orders()).at(-1)?.payload ?? null;
   const read = await readAll(connection, NAMES.streams.orders, AbortSignal.timeout(10_000));
   const given = await giveOrder(
     { connection, product: PRODUCT, signer, by: 'alice', now: Date.now() },
@@ -169,7 +171,10 @@ describe.skipIf(!hasNats)('the controller', () => {
     await using fleet = await fleetRig();
     await jetstream(fleet.connection).publish(NAMES.outcome('web', 'odd'), '{');
     const controller = fleet.control();
-    expect(await controller.heard('unreadable')).toMatchObject({ subject: NAMES.outcome('web', 'odd'), seq: 1 });
+    expect(await controller.heard('unreadable')).toMatchObject({
+      subject: NAMES.outcome('web', 'odd'),
+      seq: 1,
+    });
     await fleet.say(...failed('a', 'b'));
     await controller.heard('ordered');
   });

@@ -72,7 +72,12 @@ describe('what is decided', () => {
 });
 
 describe('a host', () => {
-  const at = (host: string, said: Word['said'], when: number): Word => ({ host, group: 'web', said, at: when });
+  const at = (host: string, said: Word['said'], when: number): Word => ({
+    host,
+    group: 'web',
+    said,
+    at: when,
+  });
 
   it('counts once, however often it tried', () => {
     expect(decideHalt([at('a', 'failed', 1), at('a', 'failed', 2)], policy()).halt).toBe(false);
@@ -150,13 +155,18 @@ describe('whatever is said', () => {
 
   it('the order changes nothing, the reason included', () => {
     check(
-      property(anyWords, anyPolicy, array(integer(), { minLength: 25, maxLength: 25 }), (said, when, keys) => {
-        const shuffled = said
-          .map((word, index) => ({ word, key: keys[index] ?? 0 }))
-          .sort((a, b) => a.key - b.key)
-          .map(({ word }) => word);
-        expect(decideHalt(shuffled, when)).toEqual(decideHalt(said, when));
-      }),
+      property(
+        anyWords,
+        anyPolicy,
+        array(integer(), { minLength: 25, maxLength: 25 }),
+        (said, when, keys) => {
+          const shuffled = said
+            .map((word, index) => ({ word, key: keys[index] ?? 0 }))
+            .sort((a, b) => a.key - b.key)
+            .map(({ word }) => word);
+          expect(decideHalt(shuffled, when)).toEqual(decideHalt(said, when));
+        },
+      ),
     );
   });
 

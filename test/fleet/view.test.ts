@@ -59,7 +59,9 @@ describe('a rollout', () => {
       seen(0, { host: 'tried' }),
     ];
     const outcomes = [{ value: outcomeOf({ host: 'tried' }), at: 1 }];
-    expect(fleetView(facts({ hosts, outcomes })).rollouts).toMatchObject([{ groups: [{ pending: 1, failed: 1 }] }]);
+    expect(fleetView(facts({ hosts, outcomes })).rollouts).toMatchObject([
+      { groups: [{ pending: 1, failed: 1 }] },
+    ]);
   });
 
   it('is halted as long as the order holds', () => {
@@ -104,6 +106,8 @@ describe('a release that an operator names', () => {
 
   it('that nobody spoke of has to be named whole', () => {
     expect(() => namedReleases(known, '2.0.0')).toThrow('VERSION@DIGEST');
-    expect(namedReleases(known, `2.0.0@${digestOf('e')}`)).toEqual([{ version: '2.0.0', digest: digestOf('e') }]);
+    expect(namedReleases(known, `2.0.0@${digestOf('e')}`)).toEqual([
+      { version: '2.0.0', digest: digestOf('e') },
+    ]);
   });
 });

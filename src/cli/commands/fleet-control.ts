@@ -75,7 +75,7 @@ export function addFleetControl(fleet: Command, context: CliContext): void {
 
 async function control(
   { share, failures, window, by, json }: ControlOptions,
-  { connect, product, keys }: FleetAccess,
+  access: FleetAccess,
   signer: OrderSigner | null,
   context: CliContext,
 ): Promise<void> {
@@ -86,13 +86,13 @@ async function control(
     );
   };
   // A server that was never there is a mistake of the command line; one that goes away is waited for.
-  await (await connect()).close();
+  await (await access.connect()).close();
   const stopping = new AbortController();
   const running = runController(
     {
-      connect,
-      product,
-      keys,
+      connect: () => access.connect(),
+      product: access.product,
+      keys: access.keys,
       signer,
       policy: { share: share / 100, failures, windowMs: window * 1000 },
       now: context.now,
