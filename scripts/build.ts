@@ -5,13 +5,15 @@
  * bytes depend on nothing but the sources, the locked dependencies, the pinned Node and the options.
  */
 import { mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { bundled } from './build/bundle.ts';
+import { bundled, merged, type Bundle } from './build/bundle.ts';
+import { writeDocuments } from './build/documents.ts';
 import { writeExecutable } from './build/executable.ts';
 import { factsOf } from './build/facts.ts';
-import { HEADS } from './build/heads.ts';
-import { BuildError, type BuildOptions, type Built } from './build/options.ts';
+import { EXECUTABLE_HEAD, SCRIPT_HEAD } from './build/heads.ts';
+import { ARCHS, BuildError, type Arch, type BuildOptions, type Built } from './build/options.ts';
+import { Parts } from './build/parts.ts';
 import { replacementsFor } from './build/replacements.ts';
 import { hostArch } from './build/runtime.ts';
 
@@ -32,21 +34,38 @@ export async function build(options: BuildOptions): Promise<Built> {
   const { out, form = 'executable' } = options;
   const embedded = await factsOf(options);
   const replacements = await replacementsFor(embedded, options);
-  const text = await bundled(options.entry ?? 'src/main.ts', HEADS[form], [replacements.plugin]);
-  replacements.requireAllUsed();
+  const { plugin } = replacements;
+  const entry = options.entry ?? 'src/main.ts';
   await mkdir(out, { recursive: true });
-  let program = join(out, PROGRAM);
-  if (form === 'executable') program = await writeExecutable(text, options.arch ?? hostArch(), out, PROGRAM);
-  else {
+  const program = join(out, PROGRAM);
+  const bundles: Bundle[] = [];
+  if (form === 'executable') {
+    const parts = new Parts([plugin]);
+    const main = await bundled(entry, EXECUTABLE_HEAD, [parts.plugin(), plugin]);
+    replacements.requireAllUsed();
+    await writeExecutable(program, main.text, parts.made, options.arch ?? hostArch());
+    bundles.push(main, ...parts.made.values());
+  } else {
+    const whole = await bundled(entry, SCRIPT_HEAD, [plugin]);
+    replacements.requireAllUsed();
     // A running program's file is not written over: the old one keeps its inode.
     await rm(program, { force: true });
-    await writeFile(program, text, { mode: 0o755 });
+    await writeFile(program, whole.text, { mode: 0o755 });
+    bundles.push(whole);
   }
   await rm(join(out, CLI), { force: true });
   await symlink(PROGRAM, join(out, CLI));
-  return { program, size: (await stat(program)).size, embedded };
+  return { program, size: (await stat(program)).size, embedded, metafile: merged(bundles) };
 }
-const USAGE = 'usage: npm run build -- --trust FILE [--out dist] [--version X.Y.Z] [--feed-url URL]';
+const USAGE =
+  'usage: npm run build -- --trust FILE [--arch x64|arm64] [--out DIR] [--version X.Y.Z] [--feed-url URL]';
+
+function archOf(name: string | undefined): Arch {
+  const arch = name === undefined ? hostArch() : ARCHS.find((one) => one === name);
+  if (arch === undefined)
+    throw new BuildError(`expected as --arch ${ARCHS.join(' or ')}, found ${String(name)}`);
+  return arch;
+}
 
 async function main(args: string[]): Promise<number> {
   let values;
@@ -55,7 +74,8 @@ async function main(args: string[]): Promise<number> {
       args,
       options: {
         trust: { type: 'string' },
-        out: { type: 'string', default: 'dist' },
+        arch: { type: 'string' },
+        out: { type: 'string' },
         version: { type: 'string' },
         'feed-url': { type: 'string' },
       },
@@ -64,7 +84,7 @@ async function main(args: string[]): Promise<number> {
     console.error(`build: ${error instanceof Error ? error.message : String(error)}; ${USAGE}`);
     return 2;
   }
-  const { trust, out, version, 'feed-url': feedUrl } = values;
+  const { trust, version, 'feed-url': feedUrl } = values;
   if (trust === undefined) {
     console.error(
       `build: expected --trust FILE, the public keys to build in (core keys generate makes one); ${USAGE}`,
@@ -72,12 +92,17 @@ async function main(args: string[]): Promise<number> {
     return 2;
   }
   try {
-    const { program, size, embedded } = await build({ out, trust, version, feedUrl });
+    const arch = archOf(values.arch);
+    const out = values.out ?? (arch === hostArch() ? 'dist' : join('dist', `linux-${arch}`));
+    const built = await build({ out, trust, arch, version, feedUrl });
+    const { program, size, embedded } = built;
+    const { sbom, licences, checksum } = await writeDocuments(built, arch);
     const keys = embedded.trust?.keys.length ?? 0;
     const development = embedded.trust?.development === true ? ' DEVELOPMENT' : '';
     console.log(
-      `${program}: ${embedded.version} (${embedded.commit}), ${String(size)} bytes, ${String(keys)}${development} public keys`,
+      `${program}: ${embedded.version} (${embedded.commit}) for linux-${arch}, ${String(size)} bytes, ${String(keys)}${development} public keys`,
     );
+    console.log(`beside it: ${[sbom, licences, checksum].map((file) => basename(file)).join(', ')}`);
     return 0;
   } catch (error) {
     if (!(error instanceof BuildError)) throw error;

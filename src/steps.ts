@@ -36,6 +36,9 @@ export interface Owed {
   readonly attempt: Attempt;
   readonly plan: Plan;
   readonly verdict: Verdict;
+  /** The daemon that failed, where it was not the workload. */
+  readonly successor?: Successor | undefined;
+  readonly afterCommit?: boolean | undefined;
 }
 
 /** What `recover` found, and where the machine goes from there. */
@@ -169,16 +172,9 @@ export interface Steps {
     };
     output: ProbeEvidence;
   };
+  /** Where a daemon failed, it is quarantined, and the release only where it carries nothing else. */
   quarantine: {
-    input: {
-      readonly attempt: Attempt;
-      readonly plan: Plan;
-      readonly verdict: Verdict;
-      readonly owed?: readonly Owed[];
-      /** The daemon that failed; then it is quarantined, and the release only where it carries nothing else. */
-      readonly successor?: Successor;
-      readonly afterCommit?: boolean;
-    };
+    input: Owed & { readonly owed?: readonly Owed[] };
     output: { readonly quarantined: boolean };
   };
 }

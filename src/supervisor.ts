@@ -1,15 +1,53 @@
 /**
  * The supervisor: the workload machine with its services, seen as the port `Workload`. It runs whether or not an update
  * does; the update's services only ask it to start and stop.
+ *
+ * Invariants of what runs beside it:
+ * - It is at most one, and never started again: whoever tried it is told of its end (`exit`).
+ * - It becomes the workload only when no process of the one before is left, and is supervised like any other from then on.
  */
 import { createActor, type SnapshotFrom } from 'xstate';
 import { UpdateError, type ErrorRecord } from './errors.ts';
 import { workloadMachine } from './machines/workload.machine.ts';
-import type { Clock, LaunchedProcess, Processes, Workload, WorkloadStatus } from './services/ports.ts';
+import type {
+  Beside,
+  Clock,
+  LaunchedProcess,
+  ProcessExit,
+  Processes,
+  Workload,
+  WorkloadStatus,
+} from './services/ports.ts';
 import { supervision, type SupervisionPolicy } from './services/supervise.ts';
 import type { LaunchTarget } from './types.ts';
 
 type Snapshot = SnapshotFrom<typeof workloadMachine>;
+
+/** How a process ended, for people. */
+const describeExit = ({ code, signal }: ProcessExit): string =>
+  signal === null
+    ? code === null
+      ? 'an end that nobody saw'
+      : `exit code ${String(code)}`
+    : `signal ${signal}`;
+
+/** Waits for the end of a process that the machine does not supervise. */
+function exitOf({ exited }: LaunchedProcess, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => {
+      reject(new UpdateError('CANCELLED', 'stopped waiting for the workload', { cause: signal.reason }));
+    };
+    if (signal.aborted) {
+      abort();
+      return;
+    }
+    signal.addEventListener('abort', abort, { once: true });
+    void exited.then((exit) => {
+      signal.removeEventListener('abort', abort);
+      resolve(describeExit(exit));
+    });
+  });
+}
 
 /** The supervisor's policy. */
 export interface SupervisorPolicy extends SupervisionPolicy {
@@ -103,7 +141,7 @@ export function createSupervisor(
       });
     });
 
-  const stop = async (signal: AbortSignal): Promise<void> => {
+  const stopMain = async (signal: AbortSignal): Promise<void> => {
     actor.send({ type: 'STOP' });
     await when((snapshot) => (snapshot.matches('stopped') ? true : undefined), signal);
     const { error } = actor.getSnapshot().context;
@@ -112,7 +150,7 @@ export function createSupervisor(
 
   const start = async (target: LaunchTarget, signal: AbortSignal): Promise<{ pid: number }> => {
     const before = actor.getSnapshot();
-    if (!before.matches('stopped') || before.context.pid !== null) await stop(signal);
+    if (!before.matches('stopped') || before.context.pid !== null) await stopMain(signal);
     actor.send({ type: 'START', target });
     const started = await when<{ pid: number } | ErrorRecord>((snapshot) => {
       if (snapshot.matches('stopping') || snapshot.matches('stopped'))
@@ -124,16 +162,64 @@ export function createSupervisor(
     return started;
   };
 
+  let second: {
+    readonly target: LaunchTarget;
+    readonly process: LaunchedProcess;
+    exit: string | null;
+  } | null = null;
+
+  const beside: Beside = {
+    start: async (target, signal) => {
+      await beside.end(signal);
+      const process = await ports.processes.launch(target, signal, 'beside');
+      const started = { target, process, exit: null as string | null };
+      second = started;
+      void process.exited.then((exit) => {
+        started.exit = describeExit(exit);
+      });
+      return { pid: process.pid };
+    },
+    end: async () => {
+      if (second === null) return;
+      await ports.processes.terminate(second.process, second.exit === null ? policy.stopTimeoutMs : 0);
+      second = null;
+    },
+    promote: async () => {
+      if (second !== null) await ports.processes.promote(second.process);
+    },
+    relieve: async (signal) => {
+      if (second === null) return;
+      const { target, process } = second;
+      await stopMain(signal);
+      if (second.exit !== null)
+        throw new UpdateError(
+          'PROBE_EXITED',
+          `${target.ref.version} ended with ${second.exit} before it took the place of the version before`,
+          { evidence: [second.exit] },
+        );
+      await ports.processes.relieve();
+      second = null;
+      adopted = process;
+      await start(target, signal);
+    },
+  };
+
   return {
     start,
-    stop,
+    beside,
+    stop: async (signal) => {
+      await beside.end(signal);
+      await stopMain(signal);
+    },
     status,
     exit: (pid, signal) =>
-      when(
-        ({ context, value }) =>
-          value === 'running' && context.pid === pid ? undefined : (context.lastExit ?? 'stopped'),
-        signal,
-      ),
+      second?.process.pid === pid
+        ? exitOf(second.process, signal)
+        : when(
+            ({ context, value }) =>
+              value === 'running' && context.pid === pid ? undefined : (context.lastExit ?? 'stopped'),
+            signal,
+          ),
     crashLoop: (signal) =>
       when(
         ({ context }) =>

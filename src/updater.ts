@@ -66,7 +66,7 @@ export function whyDisabled({ update, runtime }: Config): string | null {
   return update.disabled ? 'CORESDK_UPDATE_DISABLED is set' : null;
 }
 
-function settingsOf({ update, probe, workload }: Config, disabled: string | null): Settings {
+function settingsOf({ update, probe, workload, fleet }: Config, disabled: string | null): Settings {
   return {
     channel: update.channel,
     disabled,
@@ -74,6 +74,7 @@ function settingsOf({ update, probe, workload }: Config, disabled: string | null
     jitter: update.jitter,
     minAgeMs: update.minAgeMs,
     allowSecurityOverride: update.allowSecurityOverride,
+    group: fleet.group,
     rollbackTimeoutMs: update.rollbackTimeoutMs,
     probeIntervalMs: probe.intervalMs,
     probeSuccessThreshold: probe.successThreshold,

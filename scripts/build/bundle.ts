@@ -1,4 +1,4 @@
-import { build as esbuild, type Plugin } from 'esbuild';
+import { build as esbuild, type Metafile, type Plugin } from 'esbuild';
 import { BuildError } from './options.ts';
 import { ROOT } from './root.ts';
 
@@ -13,6 +13,12 @@ const IMPORT_META = {
 /** What the gRPC library loads only for channelz, which is not switched on: a third of its size. */
 const NOT_INSIDE = ['@grpc/proto-loader'];
 
+/** A bundle, and what is in it. */
+export interface Bundle {
+  readonly text: string;
+  readonly metafile: Metafile;
+}
+
 /**
  * One file out of an entry and all that it imports, as CommonJS: what a single executable runs.
  *
@@ -20,9 +26,9 @@ const NOT_INSIDE = ['@grpc/proto-loader'];
  * @param banner - put before it
  * @throws BuildError where the sources do not build
  */
-export async function bundled(entry: string, banner: string, plugins: Plugin[]): Promise<string> {
+export async function bundled(entry: string, banner: string, plugins: Plugin[]): Promise<Bundle> {
   try {
-    const { outputFiles } = await esbuild({
+    const { outputFiles, metafile } = await esbuild({
       absWorkingDir: ROOT,
       entryPoints: [entry],
       bundle: true,
@@ -40,13 +46,28 @@ export async function bundled(entry: string, banner: string, plugins: Plugin[]):
       banner: { js: banner },
       define: IMPORT_META,
       external: NOT_INSIDE,
+      metafile: true,
+      // Names of modules are in the bundle: they are to be the same wherever `node_modules` lies.
+      preserveSymlinks: true,
       plugins,
       logLevel: 'silent',
     });
     const [file] = outputFiles;
     if (file === undefined) throw new BuildError('expected one file from esbuild, found none');
-    return file.text;
+    return { text: file.text, metafile };
   } catch (error) {
     throw new BuildError(error instanceof Error ? error.message : String(error), { cause: error });
   }
+}
+
+/** What is in several bundles together. */
+export function merged(bundles: readonly Bundle[]): Metafile {
+  return {
+    inputs: Object.assign({}, ...bundles.map(({ metafile }) => metafile.inputs)) as Metafile['inputs'],
+    outputs: Object.fromEntries(
+      bundles.flatMap(({ metafile }, index) =>
+        Object.values(metafile.outputs).map((output) => [`${String(index)}.js`, output]),
+      ),
+    ),
+  };
 }

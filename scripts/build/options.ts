@@ -1,3 +1,4 @@
+import type { Metafile } from 'esbuild';
 import type { TrustFile } from '../../src/bundle/trust.ts';
 import type { Embedded } from '../../src/embedded.ts';
 
@@ -44,6 +45,8 @@ export interface Built {
   /** Bytes of the program. */
   readonly size: number;
   readonly embedded: Embedded;
+  /** What esbuild put into it: each module, and who asked for it. */
+  readonly metafile: Metafile;
 }
 
 /** A mistake of whoever builds; the message is for people. */

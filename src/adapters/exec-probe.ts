@@ -23,6 +23,8 @@ export interface ExecProbeOptions {
   readonly command: readonly string[];
   /** The time that one look may take, ms. */
   readonly timeoutMs: number;
+  /** Put over the environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** The last line of what a program said, on either stream. */
@@ -36,14 +38,18 @@ function tailOf(child: ChildProcessByStdio<null, Readable, Readable>): () => str
   return () => oneLine(tail.toString().trimEnd().split('\n').at(-1) ?? '');
 }
 
-function run([file = '', ...args]: readonly string[], stop: AbortSignal): Promise<ProbeResult> {
+function run(
+  [file = '', ...args]: readonly string[],
+  env: Readonly<Record<string, string>>,
+  stop: AbortSignal,
+): Promise<ProbeResult> {
   return new Promise((resolve, reject) => {
     throwIfCancelled(stop);
     // A group of its own, so that its children end with it.
     const child = spawn(file, args, {
       detached: true,
       cwd: '/',
-      env: withoutPrivate(process.env),
+      env: { ...withoutPrivate(process.env), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const tail = tailOf(child);
@@ -94,10 +100,10 @@ function run([file = '', ...args]: readonly string[], stop: AbortSignal): Promis
  * await createExecProbe({ command: ['/usr/lib/app/check', '--now'], timeoutMs: 2_000 }).look(signal);
  * // { healthy: false, detail: 'exit code 1: database is starting' }
  */
-export function createExecProbe({ command, timeoutMs }: ExecProbeOptions): HealthProbe {
+export function createExecProbe({ command, timeoutMs, env = {} }: ExecProbeOptions): HealthProbe {
   return {
     address: command.join(' '),
-    look: (signal) => boundedLook({ timeoutMs, signal }, (stop) => run(command, stop)),
+    look: (signal) => boundedLook({ timeoutMs, signal }, (stop) => run(command, env, stop)),
     answered: async (signal) => {
       throwIfCancelled(signal);
       return Promise.resolve(false);

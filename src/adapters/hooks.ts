@@ -69,7 +69,8 @@ function factsText(hook: HookName, { attempt, plan, outcome, error }: HookFacts)
   };
 }
 
-function environment(own: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
+/** The environment of a program of the operator’s, before anything is told to it. */
+export function hookEnvironment(own: Readonly<NodeJS.ProcessEnv>): Record<string, string> {
   const { PATH = DEFAULT_PATH, HOME = homedir(), LANG, TZ } = own;
   return {
     PATH,
@@ -122,7 +123,7 @@ export function createHooks(settings: HookSettings, own: Readonly<NodeJS.Process
       const name = `hooks.${hook} (${program})`;
       const wrong = await whyUntrusted(program);
       if (wrong !== null) throw new UpdateError('HOOK_FAILED', `${name}: ${wrong}`);
-      const env = { ...environment(own), ...factsText(hook, facts) };
+      const env = { ...hookEnvironment(own), ...factsText(hook, facts) };
       let end: HookEnd;
       try {
         end = await runHookProcess({ argv, env, timeoutMs, graceMs }, signal);

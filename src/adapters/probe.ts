@@ -3,6 +3,7 @@ import type { HealthProbe } from '../services/ports.ts';
 import { createExecProbe } from './exec-probe.ts';
 import { createGrpcProbe } from './grpc-probe.ts';
 import { createHttpProbe } from './http-probe.ts';
+import { targetOf, type ProbeTarget } from './probe-address.ts';
 import { createTcpProbe } from './tcp-probe.ts';
 import { openTlsFiles } from './tls-files.ts';
 
@@ -69,4 +70,17 @@ export async function createProbe(settings: ProbeSettings): Promise<HealthProbe>
   const tls = caFile === null ? undefined : await openTlsFiles(files, 'probe');
   if (kind.startsWith('http')) return createHttpProbe({ ...settings, tls });
   return createGrpcProbe({ url, timeoutMs, socket, tls });
+}
+
+/**
+ * Where the health check connects to; null where it is a program, which does as it likes.
+ *
+ * @throws UpdateError `CONFIG_INVALID` where the URL names no port and has none by itself
+ */
+export function probeTarget({
+  exec,
+  url,
+  socket,
+}: Pick<ProbeSettings, 'exec' | 'url' | 'socket'>): ProbeTarget | null {
+  return exec === null ? targetOf(new URL(url), socket) : null;
 }

@@ -85,6 +85,12 @@ export async function readExitStatus(
   return { code: null, signal: name ?? `signal ${String(number)}` };
 }
 
+/** Whether a process has a handler for a signal (`SigCgt` of proc(5)); false when it has gone. */
+export async function catchesSignal(pid: number, signal: keyof typeof constants.signals): Promise<boolean> {
+  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec((await readOf(pid, 'status')) ?? '')?.[1];
+  return mask !== undefined && ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
+}
+
 /** The command line, arguments separated by NUL; empty for a zombie, null when the process has gone. */
 export function readCommandLine(pid: number): Promise<string | null> {
   return readOf(pid, 'cmdline');

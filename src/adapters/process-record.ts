@@ -7,6 +7,7 @@
  * - It has the members that the first daemons knew: they would not know a survivor by another, and leave it running. What more is to
  *   be said stands in a file of its own (docs/decisions/0017).
  */
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { hasErrno } from '../errors.ts';
 import { writeFileAtomically } from './atomic-file.ts';
@@ -36,6 +37,15 @@ export interface ProcessRecordFile {
   write(record: ProcessRecord): Promise<void>;
   /** No error if it is not there. */
   remove(): Promise<void>;
+}
+
+/**
+ * Where the record of what is tried beside the workload lies.
+ *
+ * @param path - of the workload's own record
+ */
+export function besideRecordPath(path: string): string {
+  return join(dirname(path), 'workload-beside.json');
 }
 
 function parse(bytes: Uint8Array): ProcessRecord | null {

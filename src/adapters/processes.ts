@@ -3,25 +3,39 @@
  *
  * Invariants:
  * - The identity of a program is on disk before its first instruction runs: it waits at the gate (`gate-script.ts`).
- * - The record names everything that may run: a launch first ends whatever the record still names, and the record goes
- *   only when no process of its group is left.
+ * - The records, one a place, name everything that may run: a launch first ends whatever the record of its place still names, and a
+ *   record goes only when no process of its group is left, or when the other record names it.
  * - When `launch` rejects, nothing of it runs.
  * - What is adopted is the very process of the record: this boot, its pid and its start time.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { Socket } from 'node:net';
-import { UpdateError } from '../errors.ts';
-import type { Clock, LaunchedProcess, ProcessExit, Processes, Survivor } from '../services/ports.ts';
+import { UpdateError, hasErrno } from '../errors.ts';
+import type { Clock, LaunchedProcess, Place, ProcessExit, Processes, Survivor } from '../services/ports.ts';
 import type { LaunchTarget } from '../types.ts';
+import { CHECK_SOCKET_NAME, type CheckSocket, type CheckSockets } from './check-sockets.ts';
 import { nodeDisk, type Disk } from './disk.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 import { checkExecutable } from './executable.ts';
-import { GATE_FD, GATE_WORD, gated, isAtGate } from './gate-script.ts';
+import { GATE_WORD, gated, isAtGate } from './gate-script.ts';
+import type { HeldSocket, ListenSockets } from './listen-sockets.ts';
 import { processGroup, type ProcessGroup } from './process-group.ts';
-import { hasEnded, readBootId, readCommandLine, readExitStatus, readStat } from './process-identity.ts';
-import { processRecordFile, type ProcessRecord } from './process-record.ts';
+import {
+  catchesSignal,
+  hasEnded,
+  readBootId,
+  readCommandLine,
+  readExitStatus,
+  readStat,
+} from './process-identity.ts';
+import {
+  besideRecordPath,
+  processRecordFile,
+  type ProcessRecord,
+  type ProcessRecordFile,
+} from './process-record.ts';
 import { workloadEnv } from './workload-env.ts';
 
 /** How long the shell may take from the open gate to its `exec`, ms; after that the launch counts as done. */
@@ -29,6 +43,8 @@ const EXEC_BOUND_MS = 5_000;
 const EXEC_POLL_MS = 2;
 /** How often an adopted process is looked at, ms. */
 const ADOPTED_POLL_MS = 200;
+/** What tells a version that was started beside another that clients are its own now. */
+const PROMOTION = 'SIGUSR2';
 /** A shell ends with these when `exec` fails (POSIX, sh, "Exit Status"). */
 const EXEC_FAILED: readonly (number | null)[] = [126, 127];
 
@@ -38,16 +54,22 @@ export interface ProcessesOptions {
   readonly command: readonly string[];
   /** `workload.env`, put over the daemon's own environment. */
   readonly env: Readonly<Record<string, string>>;
-  /** Absolute path of the record of the running process; its folder exists. */
+  /** Absolute path of the record of the running process; its folder exists, and holds that of what runs beside, too. */
   readonly recordPath: string;
   /** The daemon's own stdout and stderr, or a file that both are appended to (made with mode 0600). */
   readonly output: 'inherit' | { readonly file: string };
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
+  /** Listening sockets that are passed on from descriptor 3, as systemd does (sd_listen_fds(3)); none unless given. */
+  readonly sockets?: Pick<ListenSockets, 'open' | 'makeBlocking'>;
+  /** Where two versions may run at once: each launch gets a check address of its own; null: they may not. */
+  readonly check?: CheckSockets | null;
   /** Writes the record; the real disk unless told. */
   readonly disk?: Disk;
   /** The environment that is handed down; the daemon's own unless told. */
   readonly ownEnv?: Readonly<NodeJS.ProcessEnv>;
 }
+
+type HeldName = Pick<HeldSocket, 'fd' | 'name'>;
 
 interface Spawned {
   readonly pid: number;
@@ -60,7 +82,7 @@ interface Spawned {
 }
 
 /** Waits until the child has a pid. */
-async function spawned(child: ChildProcess): Promise<Spawned> {
+async function spawned(child: ChildProcess, gateFd: number): Promise<Spawned> {
   let exit: ProcessExit | null = null;
   const exited = new Promise<ProcessExit>((resolve) => {
     child.once('exit', (code, signal) => {
@@ -74,7 +96,7 @@ async function spawned(child: ChildProcess): Promise<Spawned> {
   });
   // Later errors are failed sends of signals, which this file does not send through the child.
   child.on('error', () => undefined);
-  const gate = child.stdio[GATE_FD] as Socket;
+  const gate = child.stdio[gateFd] as Socket;
   // A shell that has gone closes its end; `exited` tells of that.
   gate.on('error', () => undefined);
   return { pid: child.pid ?? 0, gate, exited, exit: () => exit, kill: () => void child.kill('SIGKILL') };
@@ -84,14 +106,17 @@ async function spawnGated(
   argv: readonly string[],
   env: Record<string, string>,
   output: ProcessesOptions['output'],
+  sockets: readonly Pick<HeldSocket, 'fd'>[],
 ): Promise<Spawned> {
   let log: FileHandle | null = null;
   try {
     if (output !== 'inherit') log = await open(output.file, 'a', 0o600);
     const out = log?.fd ?? 'inherit';
-    const { file, args } = gated(argv);
-    // Detached: a session and a group of its own. Its stdin is /dev/null.
-    return await spawned(spawn(file, args, { env, detached: true, stdio: ['ignore', out, out, 'pipe'] }));
+    const { file, args, gateFd } = gated(argv, sockets.length > 0);
+    const stdio: StdioOptions =
+      sockets.length > 0 ? ['pipe', out, out, ...sockets.map(({ fd }) => fd)] : ['ignore', out, out, 'pipe'];
+    // Detached: a session and a group of its own. The program's stdin is /dev/null.
+    return await spawned(spawn(file, args, { env, detached: true, stdio }), gateFd);
   } catch (error) {
     throw UpdateError.from(error, 'WORKLOAD_SPAWN_FAILED', `cannot start ${argv.join(' ')}`);
   } finally {
@@ -107,7 +132,7 @@ function describeExit({ code, signal }: ProcessExit): string {
  * Starts and ends the workload's processes, each launch in a session and process group of its own.
  *
  * - `launch` resolves once the program runs (its pid is the leader's). `WORKLOAD_START_FAILED`: the program cannot be
- *   executed; `WORKLOAD_SPAWN_FAILED`: this host cannot start processes or open the output file; `DISK_FULL`,
+ *   executed; `WORKLOAD_SPAWN_FAILED`: this host cannot start processes or open the output file; `LISTEN_FAILED`; `DISK_FULL`,
  *   `STATE_DIR_UNUSABLE`: the record cannot be written; `CANCELLED`. One launch at a time.
  * - `terminate` also sweeps a group whose leader has ended by itself; done already, it does nothing. With `graceMs` 0
  *   there is no SIGTERM. `WORKLOAD_STOP_FAILED` if something is left 5 s after SIGKILL.
@@ -121,19 +146,31 @@ function describeExit({ code, signal }: ProcessExit): string {
  * const workload = await processes.launch({ ref, entry }, signal);
  */
 export function createProcesses(options: ProcessesOptions): Processes {
-  const { clock } = options;
-  const recordFile = processRecordFile(options.disk ?? nodeDisk, options.recordPath);
+  const { clock, check = null } = options;
+  const recordFiles: Readonly<Record<Place, ProcessRecordFile>> = {
+    main: processRecordFile(options.disk ?? nodeDisk, options.recordPath),
+    beside: processRecordFile(options.disk ?? nodeDisk, besideRecordPath(options.recordPath)),
+  };
   const launches = new WeakMap<LaunchedProcess, { group: ProcessGroup; launchId: string }>();
   const never = new AbortController().signal;
 
-  const endSurvivor = async (graceMs: number): Promise<Survivor | null> => {
+  const endRecorded = async (place: Place, graceMs: number): Promise<Survivor | null> => {
+    const recordFile = recordFiles[place];
     const record = await recordFile.read();
     const ended =
       record !== null &&
       record.bootId === (await readBootId()) &&
       (await processGroup(record, clock).end(graceMs));
+    if (record !== null) check?.remove(record.launchId);
     await recordFile.remove();
     return ended ? { pid: record.pid, version: record.version } : null;
+  };
+
+  const endSurvivor = async (graceMs: number): Promise<Survivor | null> => {
+    const beside = await endRecorded('beside', graceMs);
+    const main = await endRecorded('main', graceMs);
+    check?.removeAll();
+    return main ?? beside;
   };
 
   const runsStill = async ({
@@ -171,15 +208,14 @@ export function createProcesses(options: ProcessesOptions): Processes {
   const passGate = async (
     child: Spawned,
     launchId: string,
-    target: LaunchTarget,
+    { target, place, program }: { target: LaunchTarget; place: Place; program: string },
     signal: AbortSignal,
-    program: string,
   ): Promise<ProcessGroup> => {
     const stat = await readStat(child.pid);
     if (stat === null)
       throw new UpdateError('WORKLOAD_SPAWN_FAILED', `process ${String(child.pid)} ended at the gate`);
     const identity = { pid: child.pid, startTime: stat.startTime, launchId };
-    await recordFile.write({ ...identity, bootId: await readBootId(), version: target.ref.version });
+    await recordFiles[place].write({ ...identity, bootId: await readBootId(), version: target.ref.version });
     throwIfCancelled(signal);
     const atGate = child.exit();
     if (atGate !== null)
@@ -199,30 +235,61 @@ export function createProcesses(options: ProcessesOptions): Processes {
     return group;
   };
 
+  /** The listening sockets for a launch; the last is its check address, where it has one. */
+  const socketsFor = async (place: Place, own: CheckSocket | null): Promise<readonly HeldName[]> => {
+    const held = (await options.sockets?.open()) ?? [];
+    const other = await recordFiles[place === 'main' ? 'beside' : 'main'].read();
+    // What ran before may have set it otherwise, and nothing of it is left; but not under the feet of one that runs.
+    if (other === null) options.sockets?.makeBlocking();
+    return own === null ? held : [...held, { fd: own.fd, name: CHECK_SOCKET_NAME }];
+  };
+
+  const launchWith = async (
+    target: LaunchTarget,
+    place: Place,
+    launchId: string,
+    own: CheckSocket | null,
+    signal: AbortSignal,
+  ): Promise<LaunchedProcess> => {
+    const [program = '', ...args] = options.command.map((part) =>
+      part.replaceAll('{binary}', () => target.entry),
+    );
+    const ownEnv = options.ownEnv ?? process.env;
+    const path = await checkExecutable(program, { ...ownEnv, ...options.env }['PATH']);
+    await endRecorded(place, 0);
+    const sockets = await socketsFor(place, own);
+    const names = sockets.map(({ name }) => name);
+    const overlap = own === null ? null : { checkSocket: own.path, beside: place === 'beside' };
+    const env = workloadEnv(ownEnv, options.env, launchId, names, overlap);
+    const child = await spawnGated([path, ...args], env, options.output, sockets);
+    try {
+      const group = await passGate(child, launchId, { target, place, program: path }, signal);
+      const launched: LaunchedProcess = { pid: child.pid, exited: child.exited };
+      launches.set(launched, { group, launchId });
+      return launched;
+    } catch (error) {
+      child.gate.destroy();
+      if (error instanceof UpdateError && error.code === 'WORKLOAD_STOP_FAILED') throw error;
+      // Still at the gate, or ended already.
+      child.kill();
+      await child.exited;
+      await recordFiles[place].remove();
+      throw UpdateError.from(error);
+    }
+  };
+
   return {
-    launch: async (target, signal) => {
+    launch: async (target, signal, place = 'main') => {
       throwIfCancelled(signal);
       const launchId = randomBytes(16).toString('hex');
-      const env = workloadEnv(options.ownEnv ?? process.env, options.env, launchId);
-      const [program = '', ...args] = options.command.map((part) =>
-        part.replaceAll('{binary}', () => target.entry),
-      );
-      const path = await checkExecutable(program, env['PATH']);
-      await endSurvivor(0);
-      const child = await spawnGated([path, ...args], env, options.output);
+      const own = check?.open(launchId, place) ?? null;
       try {
-        const group = await passGate(child, launchId, target, signal, path);
-        const launched: LaunchedProcess = { pid: child.pid, exited: child.exited };
-        launches.set(launched, { group, launchId });
-        return launched;
+        return await launchWith(target, place, launchId, own, signal);
       } catch (error) {
-        child.gate.destroy();
-        if (error instanceof UpdateError && error.code === 'WORKLOAD_STOP_FAILED') throw error;
-        // Still at the gate, or ended already.
-        child.kill();
-        await child.exited;
-        await recordFile.remove();
-        throw UpdateError.from(error);
+        check?.remove(launchId);
+        throw error;
+      } finally {
+        own?.release();
       }
     },
 
@@ -232,12 +299,36 @@ export function createProcesses(options: ProcessesOptions): Processes {
         throw new UpdateError('INTERNAL', `process ${String(launched.pid)} was not launched here`);
       await launch.group.end(graceMs);
       await launched.exited;
-      const record = await recordFile.read();
-      if (record?.launchId === launch.launchId) await recordFile.remove();
+      check?.remove(launch.launchId);
+      for (const recordFile of Object.values(recordFiles)) {
+        const record = await recordFile.read();
+        if (record?.launchId === launch.launchId) await recordFile.remove();
+      }
+    },
+
+    promote: async ({ pid }) => {
+      // To a program without a handler it would be the end.
+      if (!(await catchesSignal(pid, PROMOTION))) return;
+      try {
+        process.kill(pid, PROMOTION);
+      } catch (error) {
+        // It has just ended, which whoever waits for its exit is told of.
+        if (!hasErrno(error, 'ESRCH')) throw UpdateError.from(error, 'INTERNAL', `cannot send ${PROMOTION}`);
+      }
+    },
+
+    relieve: async () => {
+      const record = await recordFiles.beside.read();
+      if (record === null) return;
+      // In this order, so that it is named at every moment.
+      await recordFiles.main.write(record);
+      await recordFiles.beside.remove();
     },
 
     adopt: async (target) => {
-      const record = await recordFile.read();
+      // What was tried beside it is nobody's any more.
+      await endRecorded('beside', 0);
+      const record = await recordFiles.main.read();
       if (record === null || record.version !== target.ref.version) return null;
       if (record.bootId !== (await readBootId()) || !(await runsStill(record))) return null;
       const adopted: LaunchedProcess = { pid: record.pid, exited: untilEnded(record) };

@@ -9,6 +9,8 @@ export interface TcpProbeOptions {
   readonly url: string;
   /** The time that one look may take, ms. */
   readonly timeoutMs: number;
+  /** A unix socket to connect to, instead of the URL's host. */
+  readonly socket?: string | null;
 }
 
 /**
@@ -18,13 +20,13 @@ export interface TcpProbeOptions {
  * @example
  * await createTcpProbe({ url: 'tcp://127.0.0.1:5432', timeoutMs: 2_000 }).look(signal); // { healthy: true, detail: 'connection opened' }
  */
-export function createTcpProbe({ url, timeoutMs }: TcpProbeOptions): HealthProbe {
+export function createTcpProbe({ url, timeoutMs, socket = null }: TcpProbeOptions): HealthProbe {
   const { pathname, search } = new URL(url);
-  const target = targetOf(new URL(url), null);
+  const target = targetOf(new URL(url), socket);
   if (!['', '/'].includes(pathname) || search !== '')
     throw new UpdateError('CONFIG_INVALID', `expected probe.url to be tcp://host:port, found ${url}`);
   return {
-    address: url,
+    address: socket === null ? url : `${url} at ${socket}`,
     look: (signal) =>
       boundedLook({ timeoutMs, signal }, async (stop) => {
         (await openConnection(target, stop)).destroy();

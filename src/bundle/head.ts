@@ -55,23 +55,46 @@ const targetsSchema = z
 /** A release that an updater older than it must install before the newest one (keys change between the two). */
 const stepSchema = z.strictObject({ version: versionSchema, targets: targetsSchema });
 
-/** How a release reaches a fleet bit by bit; evaluated on each host, with no server. */
+/** How a release reaches hosts bit by bit; evaluated on each host, with no server. */
+const lineShape = {
+  /** When the first host may take it. */
+  start: numericDate,
+  /** Seconds over which the share of hosts grows from none to all. */
+  duration: z
+    .int()
+    .min(1)
+    .max(90 * 24 * 3600)
+    .optional(),
+  /** A fixed share of hosts instead, 0 to 100. */
+  percent: z.number().min(0).max(100).optional(),
+};
+
+const eitherKind = ({ duration, percent }: { duration?: unknown; percent?: unknown }): boolean =>
+  (duration === undefined) !== (percent === undefined);
+const EITHER = { message: 'expected either duration or percent' };
+
+/** The most groups that a rollout may name. */
+export const ROLLOUT_MAX_GROUPS = 32;
+
+/** The rollout of a head: the line of every host, but for those of the groups that have one of their own. */
 const rolloutSchema = z
   .strictObject({
-    /** When the first host may take it. */
-    start: numericDate,
-    /** Seconds over which the share of hosts grows from none to all. */
-    duration: z
-      .int()
-      .min(1)
-      .max(90 * 24 * 3600)
+    ...lineShape,
+    groups: z
+      .record(
+        z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$/, 'expected the name of a group'),
+        z.strictObject(lineShape).refine(eitherKind, EITHER),
+      )
+      .refine(
+        (groups) => {
+          const { length } = Object.keys(groups);
+          return length >= 1 && length <= ROLLOUT_MAX_GROUPS;
+        },
+        `expected 1 to ${String(ROLLOUT_MAX_GROUPS)} groups`,
+      )
       .optional(),
-    /** A fixed share of hosts instead, 0 to 100. */
-    percent: z.number().min(0).max(100).optional(),
   })
-  .refine(({ duration, percent }) => (duration === undefined) !== (percent === undefined), {
-    message: 'expected either duration or percent',
-  });
+  .refine(eitherKind, EITHER);
 
 /** Publishes a stable release before its bake is over. Honoured only where the operator allows it. */
 const securitySchema = z.strictObject({ reason: z.string().min(1).max(1024), at: numericDate });
@@ -126,3 +149,6 @@ export type HeadStep = z.infer<typeof stepSchema>;
 
 /** The rollout of a head. */
 export type HeadRollout = z.infer<typeof rolloutSchema>;
+
+/** How a release reaches the hosts of one group, or those of none that is named. */
+export type RolloutLine = Omit<HeadRollout, 'groups'>;

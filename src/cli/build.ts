@@ -31,7 +31,7 @@ const GROUPS: Readonly<Record<string, () => Promise<(core: Command, context: Cli
 export async function buildCli(context: CliContext, stdout: Output, first?: string): Promise<Command> {
   const core = new Command('core')
     .description('The CoreSDK sidecar: its updates on this host, and its publisher’s tools.')
-    .version(versionText(context.embedded), '--version', 'print version and commit')
+    .version(versionText(context.embedded), '--version', 'print version, commit, keys and runtime')
     // `core bundle create --version V` is that command's own option.
     .enablePositionalOptions()
     // Set before the commands are added, which inherit it.

@@ -1,4 +1,6 @@
 /** Feeds for people. Pure. */
+import type { HeadRollout, RolloutLine } from '../bundle/head.ts';
+import { rolloutShare } from '../bundle/rollout.ts';
 import type { FeedDelta } from '../publish/feed-deltas.ts';
 import type { Finding, FindingLevel } from '../publish/feed-findings.ts';
 import type { Published } from '../publish/head-options.ts';
@@ -13,6 +15,23 @@ export function publishedText(did: string, { head, changed, path }: Published): 
   const place = `${head.epoch === 0 ? '' : `epoch ${String(head.epoch)}, `}sequence ${String(head.seq)}`;
   const until = instant(new Date(head.exp * 1000).toISOString());
   return `${changed ? did : 'nothing changed:'} ${plain(head.version)} on ${head.sub}, ${place}, expires ${until}: ${plain(path)}`;
+}
+
+/** Whom a release is offered to, now and later: a line for all hosts, and one for each group. */
+export function rolloutText(rollout: HeadRollout | undefined, now: number): string[] {
+  if (rollout === undefined) return ['offered to every host'];
+  const line = (name: string, it: RolloutLine): string => {
+    const at = (seconds: number): string => instant(new Date(seconds * 1000).toISOString());
+    const offered = `${(rolloutShare(it, now) * 100).toFixed(1).replace(/\.0$/, '')} % now`;
+    const until = it.duration === undefined ? '' : `, all by ${at(it.start + it.duration)}`;
+    const since = it.start * 1000 > now ? 'from' : 'since';
+    return `offered to ${name}: ${offered}, ${since} ${at(it.start)}${until}`;
+  };
+  const groups = Object.entries(rollout.groups ?? {});
+  return [
+    line(groups.length === 0 ? 'hosts' : 'other hosts', rollout),
+    ...groups.map(([name, it]) => line(`group ${name}`, it)),
+  ];
 }
 
 /** A delta that was asked for: one line. */

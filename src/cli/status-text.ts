@@ -139,12 +139,21 @@ function* versions(status: Status, now: number): Generator<Row> {
  * @param now - ms since 1970
  */
 export function quarantineLines(entries: Status['quarantine'], now: number): string[] {
-  return entries.flatMap(({ version, digest, at, reason, evidence }) => [
-    `${plain(version)}  ${shortDigest(digest)}  ${when(at, now)}`,
+  return entries.flatMap(({ version, role, digest, at, reason, evidence }) => [
+    `${role === 'daemon' ? 'daemon ' : ''}${plain(version)}  ${shortDigest(digest)}  ${when(at, now)}`,
     `  ${plain(reason.message)} [${reason.code}]`,
     ...evidence.map((seen) => `  - ${plain(seen)}`),
     `  → a newer release, or \`core sidecar quarantine clear ${plain(version)}\``,
   ]);
+}
+
+/** A daemon on trial, at night: what it is about, and that nobody has to do anything. */
+function trialText({ version, starts, acknowledged }: NonNullable<Status['updater']['trial']>): string {
+  const how = acknowledged
+    ? 'is up and on probation: it is trusted after it stayed up for a while'
+    : 'is starting, and has not said yet that it is up';
+  const times = starts > 1 ? ` (start ${String(starts)} of 3)` : '';
+  return `the daemon of ${plain(version)} ${how}${times}; if it fails, the one before it runs again by itself`;
 }
 
 function* updater(status: Status, now: number): Generator<Row> {
@@ -162,9 +171,21 @@ function* updater(status: Status, now: number): Generator<Row> {
     ],
   };
   const { version, commit, key_ids: keys, development_keys: development } = status.updater;
+  const { from, trial, failed } = status.updater;
   const known =
     keys.length === 0 ? 'NO KEYS: every update is refused' : `keys ${keys.map(shortDigest).join(' ')}`;
-  yield { name: 'updater', lines: [`${plain(version)} (commit ${plain(commit)}), ${known}`] };
+  const origin = from === null ? 'as installed' : `brought by ${plain(from)}`;
+  yield { name: 'updater', lines: [`${plain(version)} (commit ${plain(commit)}), ${origin}, ${known}`] };
+  if (trial !== null) yield { name: 'daemon', lines: [trialText(trial)], tone: 'warn' };
+  else if (failed !== null)
+    yield {
+      name: 'daemon',
+      lines: [
+        `the daemon of ${plain(failed.version)} failed ${when(failed.at, now)}: ${plain(failed.message)} [${failed.code}]`,
+        `→ nothing to do: ${plain(version)} runs, and a newer release brings another`,
+      ],
+      tone: 'warn',
+    };
   if (development)
     yield {
       name: '!!!',

@@ -54,6 +54,8 @@ export interface StoredVersionView extends VersionView {
 /** A release that failed here. */
 export interface QuarantineView {
   readonly digest: string;
+  /** What failed; of a daemon `digest` is the SHA-256 of its file. */
+  readonly role: 'release' | 'daemon';
   readonly version: string;
   readonly at: string;
   readonly reason: ErrorView;
@@ -178,6 +180,17 @@ export interface Status {
     readonly key_ids: readonly string[];
     /** True for a program that was built with throw-away keys. */
     readonly development_keys: boolean;
+    /** The release that this daemon came with; null for the installed one. */
+    readonly from: string | null;
+    /** A daemon that took over and is not trusted yet; null when none is. */
+    readonly trial: {
+      readonly version: string;
+      readonly starts: number;
+      /** Whether it said that it is up; then it is on probation. */
+      readonly acknowledged: boolean;
+    } | null;
+    /** The daemon that failed last, while it is in quarantine. */
+    readonly failed: (ErrorView & { readonly version: string; readonly at: string }) | null;
   };
   readonly warnings: readonly (ErrorView & { readonly at: string })[];
 }

@@ -1,21 +1,28 @@
 /** Opens the adapters of a daemon. Nothing else makes them. */
+import { dirname } from 'node:path';
+import { createBesideProbe } from '../adapters/beside-probe.ts';
+import { checkSockets, type CheckSockets } from '../adapters/check-sockets.ts';
 import { systemClock } from '../adapters/clock.ts';
 import { openApprovals } from '../adapters/approvals.ts';
 import { removeLeftovers } from '../adapters/atomic-file.ts';
 import { nodeDisk, type Disk } from '../adapters/disk.ts';
 import { openDownloads } from '../adapters/downloads.ts';
+import { createDrain } from '../adapters/drain.ts';
 import { createFeed } from '../adapters/feed.ts';
 import { openHeadStore } from '../adapters/head-store.ts';
+import { probeOfHeld } from '../adapters/held-probe.ts';
 import { createHooks } from '../adapters/hooks.ts';
 import { createHttpClient } from '../adapters/http-client.ts';
+import type { InheritedSocket } from '../sockets/inherited-sockets.ts';
 import { createIds } from '../adapters/ids.ts';
 import { fixedDaemon } from '../adapters/fixed-daemon.ts';
+import { openListenSockets, type ListenSockets } from '../adapters/listen-sockets.ts';
 import { openJournal } from '../adapters/journal.ts';
 import { readMachineId } from '../adapters/machine-id.ts';
 import { noDrain } from '../adapters/no-drain.ts';
 import { noNudges, noOrders } from '../adapters/no-fleet.ts';
 import { openPauses } from '../adapters/pauses.ts';
-import { createProbe } from '../adapters/probe.ts';
+import { createProbe, probeTarget } from '../adapters/probe.ts';
 import { createProcesses } from '../adapters/processes.ts';
 import { openQuarantine } from '../adapters/quarantine.ts';
 import { openStateDir, statePaths, wasUsed, type StatePaths } from '../adapters/state-dir.ts';
@@ -26,7 +33,7 @@ import type { Config } from '../config/index.ts';
 import type { Embedded } from '../embedded.ts';
 import { UpdateError } from '../errors.ts';
 import { UNKNOWN_VERSION } from '../services/image.ts';
-import type { Ports, Reporter, Succession } from '../services/ports.ts';
+import type { Ports, Reporter, Succession, Workload } from '../services/ports.ts';
 import { createSupervisor, type Supervisor } from '../supervisor.ts';
 import { openFleet, type Fleet } from './fleet.ts';
 import { openGate } from './gate.ts';
@@ -47,6 +54,8 @@ export interface AdapterOptions {
   readonly installed?: Installed | undefined;
   /** How this program gives way to a newer one; where it is not given, it cannot. */
   readonly handOver?: HandOver | undefined;
+  /** Sockets that this process was started with (`takeInheritedSockets`); none unless given. */
+  readonly inheritedSockets?: readonly InheritedSocket[];
   /** The disk that the adapters write to; the real one unless told. */
   readonly disk?: Disk;
   /** Adapters in place of the real ones, which are not even opened then. What is reported is always heard by the updater itself. */
@@ -58,6 +67,8 @@ export interface OpenAdapters {
   readonly ports: Ports;
   /** This host's part in a fleet; null where none is configured. */
   readonly fleet: Fleet | null;
+  /** The workload's listening sockets; none where the workload itself was given from outside. */
+  readonly sockets: ListenSockets | null;
   /** Closes the feed and the journal, which frees the one-daemon lock. */
   close(): Promise<void>;
 }
@@ -79,16 +90,44 @@ export function baselineOf({
 }
 
 /**
+ * The workload's listening sockets: those that this process was given, and, with the first start of the workload, the others.
+ *
+ * @throws UpdateError `CONFIG_INVALID`, `LISTEN_FAILED`
+ */
+export async function openSockets(
+  { config, inheritedSockets = [] }: AdapterOptions,
+  warn: (error: UpdateError) => void,
+): Promise<ListenSockets> {
+  const { listen, swap } = config.workload;
+  const sockets = await openListenSockets({ specs: listen, inherited: inheritedSockets, warn });
+  if (swap === 'overlap' && listen.length === 0 && sockets.held().length === 0)
+    throw new UpdateError(
+      'CONFIG_INVALID',
+      'expected workload.listen beside workload.swap: overlap, or sockets from systemd, found neither: two versions cannot bind one address',
+    );
+  return sockets;
+}
+
+/**
  * Starts the supervisor of the workload; it runs nothing yet.
  *
  * @param recordPath - where the identity of the running workload is written
+ * @param sockets - passed on to whatever runs
+ * @param check - the check addresses, where two versions may run at once
  */
-export function openSupervisor({ config, disk = nodeDisk }: AdapterOptions, recordPath: string): Supervisor {
+export function openSupervisor(
+  { config, disk = nodeDisk }: AdapterOptions,
+  recordPath: string,
+  sockets: ListenSockets,
+  check: CheckSockets | null = null,
+): Supervisor {
   const { workload } = config;
   const processes = createProcesses({
     command: workload.command,
     env: workload.env,
     recordPath,
+    sockets,
+    check,
     disk,
     output: workload.output === 'inherit' ? 'inherit' : { file: workload.output },
     clock: systemClock,
@@ -142,9 +181,7 @@ export async function openAdapters(options: AdapterOptions, reporter: Reporter):
     for (const end of closers.splice(0)) await end();
   };
   try {
-    const opened: { fleet: Fleet | null } = { fleet: null };
-    const ports = await openPorts(options, reporter, closers, opened);
-    return { ports, fleet: opened.fleet, close };
+    return { ...(await openPorts(options, reporter, closers)), close };
   } catch (error) {
     // Whoever embeds the updater may try again in the same process: no lock and no socket may stay behind.
     await close();
@@ -160,8 +197,10 @@ function openOwnSuccession(
     paths,
     journal,
     reporter,
+    carry,
     ...needs
   }: Pick<Ports, 'store' | 'clock' | 'journal'> & {
+    readonly carry: () => Readonly<Record<string, string>>;
     readonly disk: Disk;
     readonly paths: StatePaths;
     readonly reporter: Reporter;
@@ -179,7 +218,8 @@ function openOwnSuccession(
       const more = await leave();
       // Frees the lock; the kernel would do so too, since nothing but the standard streams outlasts `execve`.
       journal.end();
-      return more;
+      // Last of all: a child that is started after it would keep the sockets too.
+      return { ...more, ...carry() };
     },
     guard: (attempt) =>
       startGuard(program, { stateDir: config.stateDir, attempt, installed: installed.path, args }, env),
@@ -189,12 +229,23 @@ function openOwnSuccession(
   });
 }
 
+async function openWorkload(
+  options: AdapterOptions,
+  recordPath: string,
+  warn: (error: UpdateError) => void,
+): Promise<{ workload: Workload; sockets: ListenSockets | null; check: CheckSockets | null }> {
+  const { workload } = options.adapters ?? {};
+  if (workload !== undefined) return { workload, sockets: null, check: null };
+  const sockets = await openSockets(options, warn);
+  const check = options.config.workload.swap === 'overlap' ? checkSockets(dirname(recordPath)) : null;
+  return { workload: openSupervisor(options, recordPath, sockets, check), sockets, check };
+}
+
 async function openPorts(
   options: AdapterOptions,
   reporter: Reporter,
   closers: (() => void | Promise<void>)[],
-  opened: { fleet: Fleet | null },
-): Promise<Ports> {
+): Promise<Omit<OpenAdapters, 'close'>> {
   const { config, embedded, adapters: own = {}, disk = nodeDisk } = options;
   const { clock = systemClock } = own;
   // A bad key is told before anything is written.
@@ -206,7 +257,7 @@ async function openPorts(
     if (own !== null) closers.push(() => own.close());
     feed = own;
   }
-  const probe = own.probe ?? (await createProbe(config.probe));
+  const plainProbe = own.probe ?? (await createProbe(config.probe));
   const onDisk = KEPT_ON_DISK.some((name) => own[name] === undefined);
   const paths = onDisk ? await openStateDir(config.stateDir, disk) : statePaths(config.stateDir);
   let { journal } = own;
@@ -234,7 +285,15 @@ async function openPorts(
     own.succession ??
     (options.handOver === undefined
       ? fixedDaemon(embedded.version)
-      : openOwnSuccession(options, options.handOver, { disk, paths, store, clock, journal, reporter }));
+      : openOwnSuccession(options, options.handOver, {
+          disk,
+          paths,
+          store,
+          clock,
+          journal,
+          reporter,
+          carry: () => sockets?.carry() ?? {},
+        }));
   closers.push(async () => {
     try {
       await succession.atRest?.();
@@ -244,6 +303,17 @@ async function openPorts(
     }
   });
   const approvals = own.approvals ?? openApprovals(disk, paths.approvals);
+  const { workload, sockets, check } = await openWorkload(options, paths.workloadRecord, (error) => {
+    reporter.report({ kind: 'warning', error: error.toRecord() });
+  });
+  if (sockets !== null)
+    closers.push(() => {
+      sockets.close();
+    });
+  const probe =
+    sockets === null || own.probe !== undefined
+      ? plainProbe
+      : probeOfHeld(plainProbe, probeTarget(config.probe), sockets);
   const host = own.host ?? {
     ...describeHost(embedded),
     machineId: await readMachineId(disk, paths.machineId),
@@ -255,7 +325,6 @@ async function openPorts(
   if (fleet !== null) {
     closers.unshift(() => fleet.close());
     if (feed !== null) feed = fleet.before(feed);
-    opened.fleet = fleet;
   }
   let { gate } = own;
   if (gate === undefined) {
@@ -274,7 +343,7 @@ async function openPorts(
     closers.unshift(() => openedGate.close());
     ({ gate } = openedGate);
   }
-  return {
+  const ports: Ports = {
     clock,
     ids: own.ids ?? createIds(clock),
     feed,
@@ -283,18 +352,29 @@ async function openPorts(
     store,
     quarantine,
     journal: fleet?.around(journal) ?? journal,
-    workload: own.workload ?? openSupervisor(options, paths.workloadRecord),
+    workload,
     probe,
     gate,
     approvals,
     pauses: own.pauses ?? openPauses(disk, paths.paused),
     hooks: own.hooks ?? createHooks(config.hooks),
-    probeBeside: own.probeBeside ?? probe,
-    drain: own.drain ?? noDrain,
+    probeBeside:
+      own.probeBeside ??
+      (check === null ? probe : await createBesideProbe(config.probe, () => check.beside())),
+    drain:
+      own.drain ??
+      createDrain({
+        hook: config.hooks.drain,
+        url: config.workload.drainUrl,
+        timeoutMs: config.workload.drainTimeoutMs,
+        clock,
+      }) ??
+      noDrain,
     succession,
     orders: own.orders ?? fleet?.orders ?? noOrders,
     nudges: own.nudges ?? fleet?.nudges ?? noNudges,
     reporter,
     host,
   };
+  return { ports, fleet, sockets };
 }

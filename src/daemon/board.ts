@@ -140,6 +140,11 @@ export function createBoard({ clock, onProgress, publish }: BoardOptions): Board
       case 'warning':
         warn(reported.error);
         return;
+      case 'drained': {
+        const { fault } = reported.drained;
+        if (fault !== null) warn({ code: 'DRAIN_INCOMPLETE', message: `${reported.version}: ${fault}` });
+        return;
+      }
       case 'retry':
     }
   };

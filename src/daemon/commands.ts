@@ -211,14 +211,18 @@ export function createCommands(options: CommandsOptions): ControlApi {
         ({ digest, version }) => version === wanted || (wanted.length >= 8 && digest.startsWith(wanted)),
       );
       const [entry] = found;
-      if (entry === undefined || found.length > 1)
+      // A version may have failed as a release and as a daemon: both are meant by its name.
+      const isOne = found.every(({ version }) => version === wanted) || found.length === 1;
+      if (entry === undefined || !isOne)
         throw new UpdateError(
           'VERSION_NOT_FOUND',
           `expected one quarantined release that fits ${wanted}, found ${String(found.length)}`,
         );
       // First, so that an operator who is told of a fault finds it still in quarantine, and asks again.
-      await ports.journal.pardon(entry.digest);
-      await ports.quarantine.clear(entry.digest);
+      for (const { digest } of found) {
+        await ports.journal.pardon(digest);
+        await ports.quarantine.clear(digest);
+      }
       return versionView({ origin: 'store', version: entry.version, digest: entry.digest });
     },
   };

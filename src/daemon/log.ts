@@ -52,7 +52,13 @@ export function createDaemonLog(logger: LineLogger): DaemonLog {
         );
       else if (progress.kind === 'nextCheck')
         logger.debug({ at: progress.at }, `next check: ${progress.why}`);
-      else if (progress.kind === 'probe')
+      else if (progress.kind === 'drained') {
+        const { version, drained } = progress;
+        const about = { version, took_ms: drained.tookMs, connections_left: drained.connectionsLeft };
+        if (drained.fault === null) logger.info(about, `${version} was drained`);
+        else
+          logger.warn({ ...about, code: 'DRAIN_INCOMPLETE' }, `${version} was not drained: ${drained.fault}`);
+      } else if (progress.kind === 'probe')
         logger.debug({ healthy: progress.result.healthy }, `probe: ${progress.result.detail}`);
     },
     ended: ({ attempt, outcome, reason, error, stage, from, to }) => {

@@ -1,4 +1,7 @@
 import { systemClock } from '../adapters/clock.ts';
+import { openLibc } from '../adapters/libc.ts';
+import { execInto } from '../adapters/succession.ts';
+import { takeInheritedSockets } from '../sockets/inherited-sockets.ts';
 import { createServiceManager, takeNotifySettings } from '../adapters/service-manager.ts';
 import { complain } from '../complain.ts';
 import { explain, loadConfig, stateDirIn } from '../config/index.ts';
@@ -57,6 +60,23 @@ async function launchFrom(configPath: string | undefined): Promise<string | null
   }
 }
 
+/** An environment without the sockets that come with it: who has taken them passes them on by other means. */
+function withoutSockets(env: Readonly<NodeJS.ProcessEnv>): NodeJS.ProcessEnv {
+  const rest = { ...env };
+  takeInheritedSockets(rest, process.pid);
+  return rest;
+}
+
+/** `execve` that leaves sockets of systemd open, which Node would have it close: they are for the daemon that is launched. */
+const execWithSockets: typeof execInto = (command, env) => {
+  const sockets = takeInheritedSockets({ ...env }, process.pid);
+  if (sockets.length > 0) {
+    const libc = openLibc();
+    for (const { fd } of sockets) libc.setInherited(fd, true);
+  }
+  execInto(command, env);
+};
+
 async function run({ configPath, program, inspect = false }: RunOptions): Promise<number> {
   // First of all: a signal during the start must not leave a workload behind.
   const stop = asked();
@@ -67,8 +87,10 @@ async function run({ configPath, program, inspect = false }: RunOptions): Promis
   // A program without keys installs nothing, and so never has a next version.
   const isBuilt = embedded.trust !== null;
   const stateDir = isBuilt && launcher === null ? await launchFrom(configPath) : null;
-  const launched = stateDir === null ? [] : await launch({ stateDir, installed, args, env: given });
+  const launched =
+    stateDir === null ? [] : await launch({ stateDir, installed, args, env: given, exec: execWithSockets });
   const notify = takeNotifySettings(process.env, process.pid);
+  const inheritedSockets = takeInheritedSockets(process.env, process.pid);
   const loaded = await loadConfig({ path: configPath });
   const { config, warnings } = loaded;
   const logger = createLogger(config);
@@ -83,13 +105,14 @@ async function run({ configPath, program, inspect = false }: RunOptions): Promis
     settings: explain(loaded),
     embedded,
     program,
+    inheritedSockets,
     logger,
     onFatal: fatal.reject,
     installed,
     ...(isBuilt && {
       handOver: {
         args,
-        env: given,
+        env: withoutSockets(given),
         times: HAND_OVER_TIMES,
         leave: async () => {
           await announcer?.handingOver();

@@ -11,7 +11,7 @@ import { nodeDisk } from '../adapters/disk.ts';
 import { readDaemonRecord } from '../adapters/daemon-record.ts';
 import { hookPrograms } from '../adapters/hooks.ts';
 import { readJournalHeader } from '../adapters/journal-header.ts';
-import { JOURNAL_APPLICATION_ID, JOURNAL_VERSION } from '../adapters/journal-schema.ts';
+import { canRead, JOURNAL_APPLICATION_ID, JOURNAL_VERSION } from '../adapters/journal-schema.ts';
 import { createProbe } from '../adapters/probe.ts';
 import { statePaths, type StatePaths } from '../adapters/state-dir.ts';
 import { openTlsFiles } from '../adapters/tls-files.ts';
@@ -36,10 +36,10 @@ async function requireJournal({ stateDb }: StatePaths): Promise<void> {
   const header = await readJournalHeader(nodeDisk, stateDb);
   if (header === null || header.applicationId === 0) return;
   const { applicationId, userVersion } = header;
-  if (applicationId !== JOURNAL_APPLICATION_ID || userVersion !== JOURNAL_VERSION)
+  if (applicationId !== JOURNAL_APPLICATION_ID || !canRead(userVersion))
     throw new UpdateError(
       'STATE_DIR_UNUSABLE',
-      `expected a journal of layout ${String(JOURNAL_VERSION)} in ${stateDb}, found layout ${String(userVersion)} of application ${String(applicationId)}`,
+      `expected a journal of layout ${String(JOURNAL_VERSION)}, or one that its readers can read, in ${stateDb}, found layout ${String(userVersion)} of application ${String(applicationId)}`,
     );
 }
 

@@ -19,7 +19,9 @@ import type {
   Ports,
   ProbeResult,
   QuarantineEntry,
+  RunningDaemon,
   StoredVersion,
+  SuccessionState,
   WorkloadStatus,
 } from '../services/ports.ts';
 import type { StateName, VersionRef } from '../types.ts';
@@ -68,8 +70,9 @@ export function storedVersionViews(
 }
 
 /** A release that failed here, for a reader. */
-export function quarantineView({ digest, version, at, reason, evidence }: QuarantineEntry): QuarantineView {
-  return { digest, version, at: iso(at), reason: errorView(reason), evidence };
+export function quarantineView(entry: QuarantineEntry): QuarantineView {
+  const { digest, role = 'release', version, at, reason, evidence } = entry;
+  return { digest, role, version, at: iso(at), reason: errorView(reason), evidence };
 }
 
 /** The workload for a reader. */
@@ -135,6 +138,30 @@ function floorWarning(current: VersionRef, floor: VersionFloor | null): ErrorRec
   ];
 }
 
+/** The daemon's own update, for a reader. */
+function successionView(
+  ref: RunningDaemon['ref'],
+  state: SuccessionState,
+  quarantine: readonly QuarantineEntry[],
+): Pick<Status['updater'], 'from' | 'trial' | 'failed'> {
+  const failed = quarantine.find(({ role }) => role === 'daemon');
+  return {
+    from: ref?.version ?? null,
+    trial:
+      state.kind === 'trial'
+        ? {
+            version: state.successor.ref.version,
+            starts: state.starts,
+            acknowledged: state.acknowledged,
+          }
+        : null,
+    failed:
+      failed === undefined
+        ? null
+        : { version: failed.version, at: iso(failed.at), ...errorView(failed.reason) },
+  };
+}
+
 function windowView(windows: Config['update']['windows'], now: number): Status['window'] {
   if (windows.length === 0) return null;
   const { open, opensAt, closesAt } = windowAt(windows, now);
@@ -153,13 +180,18 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
       return otherwise;
     }
   };
-  const [current, versions, quarantine, floor, history, fleet] = await Promise.all([
+  const [current, versions, quarantine, floor, history, fleet, daemon, succession] = await Promise.all([
     readable(ports.store.current(), ports.store.baseline),
     readable(ports.store.list(), []),
     readable(ports.quarantine.list(), []),
     readable(versionFloor(ports), null),
     readable(ports.journal.history(HISTORY_LOOKED_AT), []),
     readable(sources.fleet?.report() ?? Promise.resolve(null), null),
+    readable(
+      ports.succession.running().then(({ ref }) => ref),
+      null,
+    ),
+    readable(ports.succession.state(), { kind: 'none' } as const),
   ]);
   const workload = ports.workload.status();
   const { at: nextCheckAt, why } = board.nextCheck();
@@ -204,6 +236,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
       commit: embedded.commit,
       key_ids: keyIds(ports.host.trust),
       development_keys: ports.host.trust.development,
+      ...successionView(daemon, succession, quarantine),
     },
     warnings: [
       ...floorWarning(current, floor).map((error) => ({ ...errorView(error), at: iso(ports.clock.now()) })),

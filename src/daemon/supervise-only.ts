@@ -13,7 +13,7 @@ import { UpdateError } from '../errors.ts';
 import type { ProbeResult } from '../services/ports.ts';
 import type { Supervisor } from '../supervisor.ts';
 import type { UpdaterOptions } from '../updater.ts';
-import { baselineOf, feedUrlOf, openSupervisor } from './adapters.ts';
+import { baselineOf, feedUrlOf, openSockets, openSupervisor } from './adapters.ts';
 import { createEventHub, type EventHub } from './events.ts';
 import { createHealthLook } from './health-look.ts';
 import { describeHost } from './host.ts';
@@ -81,6 +81,9 @@ async function statusOf({ options, supervisor, lookAtHealth }: Facts): Promise<S
       commit: embedded.commit,
       key_ids: keyIds(trust),
       development_keys: trust.development,
+      from: null,
+      trial: null,
+      failed: null,
     },
     warnings: [],
   };
@@ -131,7 +134,10 @@ export async function superviseOnly(options: SuperviseOnlyOptions): Promise<Supe
   const probe = await createProbe(config.probe);
   const paths = await openStateDir(options.folder, options.disk);
   const { journal: lock } = openJournal({ path: paths.stateDb, clock: systemClock });
-  const supervisor = openSupervisor(options, paths.workloadRecord);
+  const sockets = await openSockets(options, ({ code, message }) => {
+    logger.warn({ code }, message);
+  });
+  const supervisor = openSupervisor(options, paths.workloadRecord, sockets);
   const log = createDaemonLog(logger);
   supervisor.subscribe((status) => {
     log.workload(status);
@@ -153,6 +159,7 @@ export async function superviseOnly(options: SuperviseOnlyOptions): Promise<Supe
     stop: async () => {
       await served?.close();
       await supervisor.stop(signal);
+      sockets.close();
       await rm(paths.root, { recursive: true });
       lock.end();
     },

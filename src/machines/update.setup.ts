@@ -95,8 +95,20 @@ export const failedDaemon = ({
   daemonFailed && successor !== null ? { successor, afterCommit } : {};
 
 /** What is owed once another attempt begins: its own verdict, where that could not be written, behind the earlier ones. */
-const owedBy = ({ attempt, plan, verdict, owed }: UpdateContext): readonly Owed[] =>
-  attempt === null || plan === null || verdict === null ? owed : [...owed, { attempt, plan, verdict }];
+const owedBy = (context: UpdateContext): readonly Owed[] => {
+  const { attempt, plan, verdict, owed } = context;
+  return attempt === null || plan === null || verdict === null
+    ? owed
+    : [...owed, { attempt, plan, verdict, ...failedDaemon(context) }];
+};
+
+/** How an attempt ended that went back. A daemon that failed takes nothing back of the workload's commit. */
+const endAsGoneBack = (context: UpdateContext): Ended => {
+  const { error } = need(context.verdict, 'verdict');
+  return context.afterCommit
+    ? end(context, 'handingOver', 'committed', `the daemon stayed as it was: ${error.message}`, error)
+    : end(context, 'rolledBack', 'rolledBack', error.message, error);
+};
 
 const step = <Name extends StepName>(name: Name) =>
   undeclared<Steps[Name]['output'], Steps[Name]['input']>(name);
@@ -274,24 +286,15 @@ export const updateSetup = setup({
       ...NO_ATTEMPT,
       ended: end(context, 'handingOver', 'committed', note, null),
     })),
-    endRolledBack: assign(({ context }) => {
-      const { error } = need(context.verdict, 'verdict');
-      return {
-        ...NO_ATTEMPT,
-        owed: [],
-        // A quarantine that was owed is written now.
-        paused: context.paused?.code === 'QUARANTINE_FAILED' ? heldBy(context) : context.paused,
-        // A daemon that failed takes nothing back of the workload's commit.
-        ended: context.afterCommit
-          ? end(context, 'handingOver', 'committed', `the daemon stayed as it was: ${error.message}`, error)
-          : end(context, 'rolledBack', 'rolledBack', error.message, error),
-      };
-    }),
+    endRolledBack: assign(({ context }) => ({
+      ...NO_ATTEMPT,
+      owed: [],
+      // A quarantine that was owed is written now.
+      paused: context.paused?.code === 'QUARANTINE_FAILED' ? heldBy(context) : context.paused,
+      ended: endAsGoneBack(context),
+    })),
     /** The same, but the attempt is kept: `RESUME` tries the quarantine again, and so does the next start. */
-    endOwingQuarantine: assign(({ context }) => {
-      const { error } = need(context.verdict, 'verdict');
-      return { ended: end(context, 'rolledBack', 'rolledBack', error.message, error) };
-    }),
+    endOwingQuarantine: assign(({ context }) => ({ ended: endAsGoneBack(context) })),
     /** The attempt is not over, but whoever waits for it must hear that its rollback failed. */
     announceFailure: assign(({ context }, { error }: { error: UpdateError }) => ({
       ended: end(context, 'failed', 'failed', error.message, error.toRecord()),

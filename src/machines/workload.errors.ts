@@ -9,7 +9,7 @@ const ENDING = ['WORKLOAD_STOP_FAILED', 'STATE_DIR_UNUSABLE', 'DISK_FULL', 'INTE
 
 /** Every code of every service. */
 export const WORKLOAD_ERRORS = {
-  launch: ['WORKLOAD_START_FAILED', 'WORKLOAD_SPAWN_FAILED', ...ENDING],
+  launch: ['WORKLOAD_START_FAILED', 'WORKLOAD_SPAWN_FAILED', 'LISTEN_FAILED', ...ENDING],
   attend: ['INTERNAL'],
   sweep: ENDING,
   backOff: [],

@@ -1,6 +1,6 @@
 /** What a head says, its dates and its place apart. Pure. */
 import semver from 'semver';
-import type { Head, HeadRollout, HeadTarget } from '../bundle/head.ts';
+import type { Head, HeadRollout, HeadTarget, RolloutLine } from '../bundle/head.ts';
 import { UpdateError } from '../errors.ts';
 import { platformName } from './inspect.ts';
 
@@ -39,10 +39,26 @@ function offer(body: HeadBody): string {
     sortedVersions(body.blocked ?? []),
     mergeTargets(body.targets),
     (body.steps ?? []).map(({ version, targets }) => [version, mergeTargets(targets)]),
-    [rollout?.start, rollout?.duration, rollout?.percent],
+    rolloutText(rollout),
     body.bake,
     [security?.reason, security?.at],
   ]);
+}
+
+function rolloutText(rollout: HeadRollout | undefined): unknown[] {
+  const line = (it: RolloutLine | undefined): unknown[] => [it?.start, it?.duration, it?.percent];
+  const groups = Object.entries(rollout?.groups ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return [line(rollout), groups.map(([name, it]) => [name, line(it)])];
+}
+
+/**
+ * A body as daemons read it that do not know groups: they refuse what they do not know, so it is there without them. Heads for older
+ * keys are read by nobody else (`docs/decisions/0020-groups-in-a-rollout.md`).
+ */
+export function withoutGroups(body: HeadBody): HeadBody {
+  if (body.rollout?.groups === undefined) return body;
+  const { start, duration, percent } = body.rollout;
+  return { ...body, rollout: { start, duration, percent } };
 }
 
 /**
@@ -62,7 +78,9 @@ export function rolloutOf(
   const { duration, percent } = wish;
   if ((duration === undefined) === (percent === undefined))
     throw new UpdateError('PUBLISH_REFUSED', 'expected either a duration or a percentage of a rollout');
-  return { start: wish.start ?? before?.start ?? Math.floor(now / 1000), duration, percent };
+  const start = wish.start ?? before?.start ?? Math.floor(now / 1000);
+  const { groups } = before ?? {};
+  return { start, duration, percent, ...(groups === undefined ? {} : { groups }) };
 }
 
 /**

@@ -21,7 +21,7 @@ import { writeAtomically } from './atomic-write.ts';
 import { archiveHead, lastArchived, setUnusedAside } from './edge-archive.ts';
 import { readChannel, type ChannelHeads } from './feed-heads.ts';
 import { comparePlaces, headPath, keyHeadPath, type Place } from './feed-layout.ts';
-import { sameOffer, type HeadBody } from './head-body.ts';
+import { sameOffer, withoutGroups, type HeadBody } from './head-body.ts';
 import {
   DEFAULT_EXP_DAYS,
   requireNumbers,
@@ -66,7 +66,10 @@ async function write(options: HeadOptions, plan: HeadPlan, now: number): Promise
   requireProgress(before, options, now);
 
   const bodyFor = await plan(before);
-  const wanted = signers.map(({ kid }, rank) => ({ kid, body: bodyFor(kid, rank) }));
+  const wanted = signers.map(({ kid }, rank) => {
+    const body = bodyFor(kid, rank);
+    return { kid, body: rank === 0 ? body : withoutGroups(body) };
+  });
   const standing = options.refresh === true ? null : standingHeads(before, wanted, options);
   const documents = standing ?? (await signHeads(signers, wanted, before, options, now));
   await place(documents, before, options);

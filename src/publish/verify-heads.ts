@@ -11,7 +11,7 @@ import type { FeedChannel } from '../types.ts';
 import { list } from './feed-heads.ts';
 import type { Findings } from './feed-findings.ts';
 import { archiveName, comparePlaces, FEED_FOLDERS, headPath, keyHeadPath, placeText } from './feed-layout.ts';
-import { bodyOf, sameOffer } from './head-body.ts';
+import { bodyOf, sameOffer, withoutGroups } from './head-body.ts';
 import { platformName } from './inspect.ts';
 
 /** A head that ends within so many days is warned of. */
@@ -136,7 +136,7 @@ function requireKid(head: FoundHead, kid: string): void {
     );
 }
 
-/** What the main head says, the others must say too; only each key's bake is its own. */
+/** What the main head says, the others must say too, groups apart; only each key's bake is its own. */
 function requireSameAs(main: FoundHead, other: FoundHead): void {
   const bare = ({ head }: FoundHead): ReturnType<typeof bodyOf> => ({ ...bodyOf(head), bake: undefined });
   const order = comparePlaces(other.head, main.head);
@@ -150,7 +150,8 @@ function requireSameAs(main: FoundHead, other: FoundHead): void {
       'HEAD_EQUIVOCATION',
       `found other bytes than in ${main.path} for ${placeText(main.head)}`,
     );
-  if (!sameOffer(bare(main), bare(other)))
+  const said = order < 0 ? withoutGroups(bare(main)) : bare(main);
+  if (!sameOffer(said, bare(other)))
     throw new UpdateError(
       'HEAD_STALE',
       `expected it to say what ${main.path} says, found another offer (${other.head.version}): renew it with its key, or remove it`,

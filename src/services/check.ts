@@ -24,7 +24,7 @@ type Needs = Pick<
   | 'orders'
   | 'succession'
 >;
-type Policy = Pick<Settings, 'channel' | 'checkIntervalMs' | 'minAgeMs' | 'allowSecurityOverride'>;
+type Policy = Pick<Settings, 'channel' | 'checkIntervalMs' | 'minAgeMs' | 'allowSecurityOverride' | 'group'>;
 
 /**
  * What there is to say of a release that is on disk already and carries the daemon alone: `current` never names it, so that a check

@@ -1,4 +1,5 @@
 import type { Steps } from '../steps.ts';
+import { drainRunning } from './drain-running.ts';
 import type { Ports } from './ports.ts';
 
 /**
@@ -8,13 +9,11 @@ import type { Ports } from './ports.ts';
  * @throws UpdateError `WORKLOAD_STOP_FAILED`, `PROBE_EXITED`, `STAGE_FAILED`, `DISK_FULL`, `STATE_DIR_UNUSABLE`
  */
 export const drain =
-  ({ workload, store, drain: port, reporter }: Pick<Ports, 'workload' | 'store' | 'drain' | 'reporter'>) =>
+  (ports: Pick<Ports, 'workload' | 'store' | 'drain' | 'reporter'>) =>
   async ({ plan }: Steps['drain']['input'], signal: AbortSignal): Promise<Steps['drain']['output']> => {
+    const { workload, store } = ports;
     await store.activate(plan.to);
-    const { pid } = workload.status();
-    const { version } = plan.from;
-    const drained = pid === null ? null : await port.run({ pid, version }, signal);
-    if (drained !== null) reporter.report({ kind: 'drained', version, drained });
+    const drained = await drainRunning(ports, plan.from.version, signal);
     await workload.beside?.relieve(signal);
     return { drained };
   };

@@ -28,7 +28,10 @@ type Needs = Pick<
   | 'journal'
   | 'succession'
 >;
-type Policy = Pick<Settings, 'minAgeMs' | 'allowSecurityOverride' | 'checkIntervalMs' | 'jitter' | 'swap'>;
+type Policy = Pick<
+  Settings,
+  'minAgeMs' | 'allowSecurityOverride' | 'group' | 'checkIntervalMs' | 'jitter' | 'swap'
+>;
 
 /** The channel's head as it is now; null when the feed is away. */
 async function headNow(ports: Needs, channel: FeedChannel, signal: AbortSignal): Promise<Head | null> {

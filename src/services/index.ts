@@ -101,9 +101,8 @@ function factsOf(
     ...(owed.length === 0
       ? {}
       : {
-          owed: owed.map(({ attempt, plan, verdict: { error, interruptions } }) => ({
-            attempt,
-            plan,
+          owed: owed.map(({ verdict: { error, interruptions }, ...about }) => ({
+            ...about,
             error,
             interruptions,
           })),

@@ -2,7 +2,6 @@ import { ERROR_CODES } from '../error-codes.ts';
 import { UpdateError } from '../errors.ts';
 import type { Owed, Steps, Verdict } from '../steps.ts';
 import { runAfterwards } from './after-hook.ts';
-import type { Successor } from '../types.ts';
 import type { Ports } from './ports.ts';
 
 /** An attempt that was interrupted is tried once more; after this many interruptions the release is held to be the cause. */
@@ -29,43 +28,36 @@ export const quarantine =
     { attempt, plan, verdict, owed = [], successor, afterCommit }: Steps['quarantine']['input'],
     signal: AbortSignal,
   ): Promise<{ quarantined: boolean }> => {
-    const record = async (failed: Owed): Promise<boolean> => {
-      const { to } = failed.plan;
-      if (to.origin === 'baseline' || !deservesQuarantine(failed.verdict)) return false;
-      await ports.quarantine.add({
-        digest: to.digest,
-        version: to.version,
-        at: ports.clock.now(),
-        attempt: failed.attempt.id,
-        reason: failed.verdict.error,
-        evidence: failed.verdict.evidence,
-      });
-      return true;
-    };
-    const recordDaemon = async ({ ref, sha256 }: Successor): Promise<boolean> => {
+    const record = async ({
+      attempt,
+      plan: { to },
+      verdict,
+      successor,
+      afterCommit,
+    }: Owed): Promise<boolean> => {
       if (!deservesQuarantine(verdict)) return false;
-      await ports.quarantine.add({
-        digest: sha256,
-        version: ref.version,
-        role: 'daemon',
+      const about = {
         at: ports.clock.now(),
         attempt: attempt.id,
         reason: verdict.error,
         evidence: verdict.evidence,
-      });
-      // Only now: should the power go before, the next start finds what failed once more.
-      await ports.succession.settle();
+      };
+      if (successor !== undefined) {
+        const { ref, sha256 } = successor;
+        await ports.quarantine.add({ digest: sha256, version: ref.version, role: 'daemon', ...about });
+        // Only now: should the power go before, the next start finds what failed once more.
+        await ports.succession.settle();
+        // The workload of the same release is committed: only its daemon failed.
+        if (afterCommit === true) return true;
+      }
+      if (to.origin === 'baseline') return successor !== undefined;
+      await ports.quarantine.add({ digest: to.digest, version: to.version, ...about });
       return true;
     };
     try {
       try {
         for (const earlier of owed) await record(earlier);
-        if (successor !== undefined) {
-          const quarantined = await recordDaemon(successor);
-          // The workload of the same release is committed: only its daemon failed.
-          if (afterCommit === true) return { quarantined };
-        }
-        return { quarantined: await record({ attempt, plan, verdict }) };
+        return { quarantined: await record({ attempt, plan, verdict, successor, afterCommit }) };
       } finally {
         await ports.gate.release(attempt);
       }

@@ -70,9 +70,8 @@ const owedBy = ({ facts: { owed } }: InFlight): { readonly owed?: readonly Owed[
   owed === undefined
     ? {}
     : {
-        owed: owed.map(({ attempt, plan, error, interruptions }) => ({
-          attempt,
-          plan,
+        owed: owed.map(({ error, interruptions, ...about }) => ({
+          ...about,
           verdict: { error, evidence: [], interruptions },
         })),
       };

@@ -2,12 +2,16 @@ import { UpdateError } from '../errors.ts';
 import type { Steps } from '../steps.ts';
 import type { ProbeEvidence, VersionRef } from '../types.ts';
 import { addressIsFree } from './address.ts';
+import { drainRunning } from './drain-running.ts';
 import { pollHealth } from './health.ts';
 import type { Ports } from './ports.ts';
 import { runnable } from './runnable.ts';
 import type { Settings } from './settings.ts';
 
-type Needs = Pick<Ports, 'workload' | 'store' | 'probe' | 'clock' | 'reporter' | 'journal' | 'quarantine'>;
+type Needs = Pick<
+  Ports,
+  'workload' | 'store' | 'probe' | 'clock' | 'reporter' | 'journal' | 'quarantine' | 'drain'
+>;
 type Policy = Pick<
   Settings,
   'addressFreeMs' | 'rollbackTimeoutMs' | 'probeIntervalMs' | 'probeSuccessThreshold'
@@ -16,13 +20,15 @@ type Policy = Pick<
 async function goBack(
   ports: Needs,
   settings: Policy,
-  { plan, verdict: { error } }: Steps['rollback']['input'],
+  { attempt, plan, verdict: { error } }: Steps['rollback']['input'],
   signal: AbortSignal,
 ): Promise<ProbeEvidence> {
   const { workload, store, probe } = ports;
   let { version } = plan.from;
   // On a disk that is full nothing could be started again; so what still runs is not stopped.
   if (error.code !== 'JOURNAL_WRITE_FAILED' || !(await wasNeverLeft(ports, plan.from))) {
+    // A version that failed is not waited for. One that an operator goes back from serves well, as far as anybody knows.
+    if (attempt.trigger === 'rollback') await drainRunning(ports, plan.to.version, signal);
     await workload.stop(signal);
     const free = await addressIsFree(ports, settings.addressFreeMs, signal);
     const { ref, entry } = await runnable(ports, plan.from, signal, plan.to);

@@ -10,6 +10,8 @@ export interface Settings {
   readonly minAgeMs: number;
   /** Whether a signed security override counts instead of the bake and the rollout. */
   readonly allowSecurityOverride: boolean;
+  /** The group that this host is in, for rollouts that name groups; none unless told. */
+  readonly group?: string | undefined;
   /** Share of the interval by which a check may come earlier or later, 0 to 1. */
   readonly jitter: number;
   readonly rollbackTimeoutMs: number;

@@ -7,14 +7,14 @@
 import { requireBake, securityOverride } from '../bundle/bake.ts';
 import { selectTarget } from '../bundle/head-document.ts';
 import type { Head } from '../bundle/head.ts';
-import { cohort, rolloutTurn } from '../bundle/rollout.ts';
+import { cohort, rolloutLine, rolloutTurn } from '../bundle/rollout.ts';
 import { UpdateError } from '../errors.ts';
 import type { Attempt } from '../types.ts';
 import type { HeldBack, Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
 
 type Needs = Pick<Ports, 'host' | 'clock' | 'journal' | 'reporter'>;
-type Policy = Pick<Settings, 'minAgeMs' | 'allowSecurityOverride'>;
+type Policy = Pick<Settings, 'minAgeMs' | 'allowSecurityOverride' | 'group'>;
 
 /** Whether it is this host's turn. */
 export interface Turn {
@@ -80,11 +80,13 @@ async function youth(
 }
 
 /** Why the rollout has not reached this host; null when it has. */
-function queue({ host, clock }: Needs, head: Head, digest: string): HeldBack | null {
+function queue({ host, clock }: Needs, { group }: Policy, head: Head, digest: string): HeldBack | null {
   if (head.rollout === undefined) return null;
-  const until = rolloutTurn(head.rollout, cohort(host.machineId, host.product, digest));
+  const line = rolloutLine(head.rollout, group);
+  const until = rolloutTurn(line, cohort(host.machineId, host.product, digest));
   if (until !== null && clock.now() >= until) return null;
-  const about = `${head.version} on ${head.sub} is rolled out bit by bit`;
+  const whose = line === head.rollout ? '' : ` to group ${group ?? ''}`;
+  const about = `${head.version} on ${head.sub} is rolled out bit by bit${whose}`;
   const reason =
     until === null
       ? `${about}, and this host is not in the share that has it`
@@ -120,7 +122,7 @@ export async function turnOf(
     );
   const young = await youth(ports, settings, head, digest);
   let reason = await requireBaked(ports, settings, head);
-  let queued = trigger === 'update' || trigger === 'check' ? null : queue(ports, head, digest);
+  let queued = trigger === 'update' || trigger === 'check' ? null : queue(ports, settings, head, digest);
   const override = settings.allowSecurityOverride ? securityOverride(head) : null;
   if (queued !== null && override !== null) {
     warnOfOverride(ports, { code: 'HELD_BACK', message: queued.reason }, override);

@@ -8,6 +8,9 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** An address to listen on, or a socket that listens already. */
+export type ListenOn = ListenAddress | { readonly fd: number };
+
 /**
  * Reads `host:port`, `[v6]:port` or `:port`.
  *
@@ -34,12 +37,12 @@ export function parseAddress(name: string, value: string): ListenAddress {
  * @returns the address, once it accepts connections
  * @throws UpdateError `CONFIG_INVALID` when it cannot; Node's own error is its `cause`
  */
-export async function listenOn(server: Server, { host, port }: ListenAddress): Promise<AddressInfo> {
-  server.listen({ host, port });
+export async function listenOn(server: Server, on: ListenOn): Promise<AddressInfo> {
+  server.listen('fd' in on ? { fd: on.fd } : { host: on.host, port: on.port });
   try {
     await once(server, 'listening');
   } catch (error) {
-    const where = `${host ?? '*'}:${String(port)}`;
+    const where = 'fd' in on ? `descriptor ${String(on.fd)}` : `${on.host ?? '*'}:${String(on.port)}`;
     if (!hasErrno(error, 'EADDRINUSE'))
       throw UpdateError.from(error, 'CONFIG_INVALID', `cannot listen on ${where}`);
     const message = `expected ${where} to be free, found that it is in use`;

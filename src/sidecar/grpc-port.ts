@@ -1,5 +1,5 @@
 import { createServer, type AddressInfo, type Socket } from 'node:net';
-import { listenOn, type ListenAddress } from './address.ts';
+import { listenOn, type ListenOn } from './address.ts';
 import type { GrpcLimits, GrpcServer } from './grpc-server.ts';
 import type { Readiness } from './readiness.ts';
 
@@ -15,7 +15,7 @@ export interface GrpcPort {
 
 /** What {@link openGrpcPort} needs. */
 export interface GrpcPortOptions {
-  readonly listen: ListenAddress;
+  readonly listen: ListenOn;
   readonly readiness: Readiness;
   readonly log: (line: string) => void;
   readonly limits?: GrpcLimits | undefined;
@@ -30,6 +30,8 @@ export interface GrpcPortOptions {
  */
 export async function openGrpcPort({ listen, readiness, log, limits }: GrpcPortOptions): Promise<GrpcPort> {
   const sockets = new Set<Socket>();
+  /** Connections that were accepted, and wait for the library. */
+  const waiting = new Set<Promise<void>>();
   let loading: Promise<GrpcServer> | null = null;
   const load = async (): Promise<GrpcServer> => {
     const { createGrpcServer } = await import('./grpc-server.ts');
@@ -38,8 +40,7 @@ export async function openGrpcPort({ listen, readiness, log, limits }: GrpcPortO
   const serve = async (socket: Socket): Promise<void> => {
     try {
       const server = await (loading ??= load());
-      if (readiness.draining.aborted) socket.destroy();
-      else if (!socket.destroyed) server.serve(socket);
+      if (!socket.destroyed) server.serve(socket);
     } catch (error) {
       log(`grpc: ${error instanceof Error ? error.message : String(error)}`);
       socket.destroy();
@@ -50,7 +51,9 @@ export async function openGrpcPort({ listen, readiness, log, limits }: GrpcPortO
     socket.once('close', () => sockets.delete(socket));
     // A connection that breaks is its client's affair.
     socket.on('error', () => socket.destroy());
-    void serve(socket);
+    const served = serve(socket);
+    waiting.add(served);
+    void served.then(() => waiting.delete(served));
   });
   listener.maxConnections = MAX_CONNECTIONS;
   const address = await listenOn(listener, listen);
@@ -66,6 +69,8 @@ export async function openGrpcPort({ listen, readiness, log, limits }: GrpcPortO
           resolve();
         });
       });
+      // Who was accepted is told that it is over, rather than cut off: a client that is told tries again by itself.
+      await Promise.all(waiting);
       // What cannot be loaded has no calls to finish.
       const server = await (loading ?? Promise.resolve(null)).catch(() => null);
       server?.drain();

@@ -4,23 +4,33 @@
  * Invariant: no client can hold it up. Requests have a time limit, and bodies are not read.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { listenOn, type ListenAddress } from './address.ts';
+import { Server as NetServer, type AddressInfo } from 'node:net';
+import { listenOn, type ListenOn } from './address.ts';
 import type { Readiness } from './readiness.ts';
 
 /** How long a request may take to arrive, ms. */
 const REQUEST_MS = 5_000;
 
+/**
+ * How long a connection without a request is left open once the service is stopping, ms, where new ones wait elsewhere. A client may be
+ * sending on it just now, and would find it closed: HTTP/1.1 has no word for "no more" but in an answer (RFC 9112, section 9.6). So the next
+ * request is answered with `Connection: close`, and only who is silent for so long is cut off.
+ */
+const LINGER_MS = 500;
+
 /** A port that accepts HTTP connections. */
 export interface HttpPort {
   readonly address: AddressInfo;
-  /** Stops accepting, closes idle connections, lets requests in flight finish for `drainMs`. */
+  /**
+   * Stops accepting, closes idle connections (on a socket that was given, once they are silent for half a second), lets requests in flight
+   * finish for `drainMs`.
+   */
   close(drainMs: number): Promise<void>;
 }
 
 /** What {@link openHttpPort} needs. */
 export interface HttpPortOptions {
-  readonly listen: ListenAddress;
+  readonly listen: ListenOn;
   readonly readiness: Readiness;
   readonly version: string;
   readonly tenant: string | undefined;
@@ -117,14 +127,25 @@ export async function openHttpPort(options: HttpPortOptions): Promise<HttpPort> 
     address,
     close: (drainMs) =>
       new Promise((resolve) => {
-        const timer = setTimeout(() => {
+        const linger = setTimeout(
+          () => {
+            // Closes idle connections, and ends the server's own timers.
+            server.close();
+          },
+          'fd' in listen ? Math.min(LINGER_MS, drainMs) : 0,
+        );
+        const drain = setTimeout(() => {
           log('closing connections whose requests did not finish in time');
           server.closeAllConnections();
         }, drainMs);
-        server.close(() => {
-          clearTimeout(timer);
+        const closed = (): void => {
+          clearTimeout(linger);
+          clearTimeout(drain);
+          server.close();
           resolve();
-        });
+        };
+        // Node's own way to close an HTTP server cuts idle connections off at once; this only stops accepting.
+        NetServer.prototype.close.call(server, closed);
       }),
   };
 }

@@ -1,5 +1,6 @@
 import { UpdateError } from '../errors.ts';
 import { hostAndPort, parseAddress } from './address.ts';
+import { portsOf } from './given-sockets.ts';
 import { startSidecar, type Sidecar } from './sidecar.ts';
 
 const DEFAULT_HTTP = '127.0.0.1:7701';
@@ -9,8 +10,11 @@ const NO_PORT = 'none';
 
 /** What {@link runServe} needs. */
 export interface ServeOptions {
-  /** `CORESDK_HTTP_ADDR` (127.0.0.1:7701), `CORESDK_GRPC_ADDR` (127.0.0.1:7700, `none` for no such port) and `CORESDK_TENANT`. */
-  readonly env: Readonly<NodeJS.ProcessEnv>;
+  /**
+   * `CORESDK_HTTP_ADDR` (127.0.0.1:7701), `CORESDK_GRPC_ADDR` (127.0.0.1:7700, `none` for no such port), `CORESDK_TENANT`, and `LISTEN_FDS`
+   * with what belongs to it, which is taken out.
+   */
+  readonly env: NodeJS.ProcessEnv;
   readonly version: string;
   /** Gets one line a message, with its line end. */
   readonly stderr: { write(text: string): unknown };
@@ -33,7 +37,8 @@ async function started({ env, version }: ServeOptions, log: (line: string) => vo
   const http = parseAddress('CORESDK_HTTP_ADDR', env['CORESDK_HTTP_ADDR'] ?? DEFAULT_HTTP);
   const named = env['CORESDK_GRPC_ADDR'] ?? DEFAULT_GRPC;
   const grpc = named === NO_PORT ? null : parseAddress('CORESDK_GRPC_ADDR', named);
-  return startSidecar({ http, grpc, version, tenant: env['CORESDK_TENANT'], log });
+  const ports = await portsOf(env, { http, grpc }, log);
+  return startSidecar({ ...ports, version, tenant: env['CORESDK_TENANT'], log });
 }
 
 /**

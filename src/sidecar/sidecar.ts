@@ -1,6 +1,6 @@
 /** The built-in sidecar service: the workload that is run unless another is configured. */
 import type { AddressInfo } from 'node:net';
-import type { ListenAddress } from './address.ts';
+import type { ListenOn } from './address.ts';
 import { openGrpcPort } from './grpc-port.ts';
 import type { GrpcLimits } from './grpc-server.ts';
 import { openHttpPort } from './http-port.ts';
@@ -12,9 +12,9 @@ const DRAIN_MS = 5_000;
 /** What {@link startSidecar} needs. */
 export interface SidecarOptions {
   /** A port 0 is a free one. */
-  readonly http: ListenAddress;
+  readonly http: ListenOn;
   /** Absent or null: no gRPC. */
-  readonly grpc?: ListenAddress | null;
+  readonly grpc?: ListenOn | null;
   readonly version: string;
   /** Shown by `/version`. */
   readonly tenant?: string | undefined;
@@ -31,8 +31,8 @@ export interface Sidecar {
   /** Of the gRPC port; null where there is none. */
   readonly grpcAddress: AddressInfo | null;
   /**
-   * Says on both ports that it is not healthy any more, accepts nothing new, closes idle connections, lets what is in flight
-   * finish for 5 s, then closes what is left. Again: the same promise.
+   * Says on both ports that it is not healthy any more, accepts nothing new, closes idle connections (on a socket that it was given,
+   * after half a second), lets what is in flight finish for 5 s, then closes what is left. Again: the same promise.
    */
   close(): Promise<void>;
 }

@@ -70,19 +70,50 @@ interface Layout {
   readonly classes: ReadonlyMap<string, StateClass>;
   /** The pairs of states (`from to`) that a failure joins. */
   readonly failing: ReadonlySet<string>;
+  /** States beside the path that it leads to when all goes well: other ways to the same end. */
+  readonly detours: ReadonlySet<string>;
+  /** The place on the path of the last state that leads to such a state. */
+  readonly late: ReadonlyMap<string, number>;
+}
+
+/** The states beside the path that are reached from it by what is done well. */
+function detoursOf(edges: readonly Edge[], path: readonly string[], initial: string): Set<string> {
+  const found = new Set<string>();
+  for (let before = -1; before !== found.size;) {
+    before = found.size;
+    for (const { from, to, done, failure } of edges)
+      if (
+        done &&
+        !failure &&
+        to !== initial &&
+        !path.includes(to) &&
+        (path.slice(1).includes(from) || found.has(from))
+      )
+        found.add(to);
+  }
+  return found;
 }
 
 const againName = ({ from, to }: Edge, end: boolean): string =>
   `again ${from} ${to}${end ? ' at the end' : ''}`;
 
 /** Whether an edge begins again from within an attempt: it is drawn to a node of its own, not across the picture. */
-const beginsAgain = ({ from, to }: Edge, { home, initial, path, classes }: Layout): boolean => {
+const beginsAgain = (
+  { from, to }: Edge,
+  { home, initial, path, classes, detours, late }: Layout,
+): boolean => {
   const failing = classes.get(from) === 'failure';
-  if (to === home) return from !== home && (path.includes(from) || failing);
+  if (to === home) return from !== home && (path.includes(from) || failing || detours.has(from));
   if (to === initial) return failing;
-  // From beside the path into the middle of it.
-  return !path.includes(from) && path.indexOf(to) > 0;
+  // From above the path into the middle of it, or of another way; and to where a later state of the path leads too.
+  if (detours.has(to))
+    return from === initial || (path.includes(from) && path.indexOf(from) < (late.get(to) ?? 0));
+  return !path.includes(from) && !detours.has(from) && path.indexOf(to) > 0;
 };
+
+/** Whether it leads from the path to another way. */
+const leavesPath = ({ from, to }: Pick<Edge, 'from' | 'to'>, { path, detours }: Layout): boolean =>
+  path.includes(from) && detours.has(to);
 
 function drawEdge(edge: Edge, layout: Layout): string {
   const { from, to, failure, labels } = edge;
@@ -105,7 +136,8 @@ function drawEdge(edge: Edge, layout: Layout): string {
   ): string => `${quoted(tail)} -> ${quoted(head)} ${attributes({ ...common, ...more })}`;
   if (beginsAgain(edge, layout)) {
     if (onPath) return line(from, againName(edge, true), { weight: 100 });
-    if (classes.get(from) === 'failure') return line(from, againName(edge, false), {});
+    if (classes.get(from) === 'failure' || layout.detours.has(from) || leavesPath(edge, layout))
+      return line(from, againName(edge, false), {});
     // The other way round, so that it stands on the left.
     return line(againName(edge, false), from, { dir: 'back' });
   }
@@ -113,6 +145,9 @@ function drawEdge(edge: Edge, layout: Layout): string {
   if (onPath) return line(from, to, { weight: 100 });
   // Above the path stands what leads onto it.
   if (path.indexOf(to) === 0 && classes.get(from) === 'aside') return line(from, to, { weight: 50 });
+  const { detours } = layout;
+  if (detours.has(from) && detours.has(to)) return line(from, to, { weight: 20 });
+  if (detours.has(from) || detours.has(to)) return line(from, to, {});
   const ahead = path.indexOf(to);
   // A leap along the path goes round it on the right.
   if (step >= 0 && ahead > step) return line(from, to, { tailport: 'e', headport: 'e' });
@@ -143,7 +178,9 @@ function drawAgain(edges: readonly Edge[], layout: Layout): string[] {
     })}`;
   const leading = edges.filter((edge) => beginsAgain(edge, layout));
   const groups = [...Map.groupBy(leading, ({ from, to }) => `${from} ${to}`).values()];
-  const isBeside = ({ from }: Edge): boolean => layout.classes.get(from) !== 'failure';
+  // Only one stands beside a state.
+  const isBeside = ({ from, to }: Pick<Edge, 'from' | 'to'>): boolean =>
+    layout.classes.get(from) !== 'failure' && !layout.detours.has(from) && !leavesPath({ from, to }, layout);
   const nodes = groups.flatMap(([edge, ...more]) => {
     if (edge === undefined) return [];
     const last = path.indexOf(edge.from) === path.length - 2;
@@ -163,10 +200,10 @@ function drawAgain(edges: readonly Edge[], layout: Layout): string[] {
 }
 
 /**
- * Puts the states of failure to the right of the path: each at the height of the last state that fails into it; what such a state is
+ * Puts another way to the right of the path, so that it ends one above the state where it comes back; and the states of failure: each at the height of the last state that fails into it; what such a state is
  * done with, one below; what it fails into, beside it.
  */
-function drawRanks(edges: readonly Edge[], { path, classes }: Layout): string[] {
+function drawRanks(edges: readonly Edge[], { path, classes, detours }: Layout): string[] {
   const heights = new Map<string, number>();
   const rows = new Map<number, string[]>();
   const place = (name: string, height: number): void => {
@@ -176,6 +213,8 @@ function drawRanks(edges: readonly Edge[], { path, classes }: Layout): string[] 
       name,
     ]);
   };
+  for (const { from, to } of edges)
+    if (detours.has(from) && path.indexOf(to) > 1) place(from, path.indexOf(to) - 1);
   const failing = [...classes.keys()].filter((name) => classes.get(name) === 'failure');
   for (const name of failing) {
     const into = edges.filter(({ from, to }) => to === name && from !== name);
@@ -213,7 +252,15 @@ export function toDot(machine: AnyStateMachine, { happyPath = [] }: DrawOptions 
   const classes = stateClasses(chart, single, happyPath);
   const failing = new Set(single.filter(({ failure }) => failure).map(({ from, to }) => `${from} ${to}`));
   const home = happyPath.length > 2 && happyPath.at(-1) === first ? first : null;
-  const layout: Layout = { home, initial: chart.initial, path: happyPath, classes, failing };
+  const detours = detoursOf(single, happyPath, chart.initial);
+  for (const name of detours) if (classes.get(name) === 'failure') detours.delete(name);
+  const late = new Map(
+    [...detours].map((name) => [
+      name,
+      Math.max(...single.map(({ from, to }) => (to === name ? happyPath.indexOf(from) : -1))),
+    ]),
+  );
+  const layout: Layout = { home, initial: chart.initial, path: happyPath, classes, failing, detours, late };
   const lines = [
     'graph [rankdir=TB nodesep=0.3 ranksep=0.34 splines=true bgcolor=transparent fontname="Helvetica" pad=0.15]',
     'node [shape=box style=rounded fontname="Helvetica" fontsize=14 height=0.5 width=1.25 margin="0.14,0.05"]',

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { GATE_CLOSED_EXIT, GATE_FD, GATE_WORD, gated, isAtGate } from '../../src/adapters/gate-script.ts';
+import { GATE_CLOSED_EXIT, GATE_WORD, gated, isAtGate } from '../../src/adapters/gate-script.ts';
 import { readStat } from '../../src/adapters/process-identity.ts';
 import { createWorkshop, type Workshop } from './fixtures/programs.ts';
 
@@ -17,11 +17,11 @@ describe('the gate', () => {
   afterEach(() => shop.remove());
 
   const atGate = async (): Promise<{ child: ChildProcess; gate: Socket; exit: Promise<unknown[]> }> => {
-    const { file, args } = gated([await shop.script('mark', 'echo > ran; exit 5')]);
+    const { file, args, gateFd } = gated([await shop.script('mark', 'echo > ran; exit 5')]);
     const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
     const exit = once(child, 'exit');
     await once(child, 'spawn');
-    return { child, gate: child.stdio[GATE_FD] as Socket, exit };
+    return { child, gate: child.stdio[gateFd] as Socket, exit };
   };
   const hasRun = (): boolean => existsSync(join(shop.folder, 'ran'));
 

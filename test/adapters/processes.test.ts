@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/adapters/clock.ts';
 import { errnoError, nodeDisk } from '../../src/adapters/disk.ts';
+import { openListenSockets } from '../../src/adapters/listen-sockets.ts';
 import { readStat } from '../../src/adapters/process-identity.ts';
 import { createProcesses, type ProcessesOptions } from '../../src/adapters/processes.ts';
 import { createFakeProcesses } from '../fakes/fake-processes.ts';
@@ -135,6 +136,39 @@ describe('processes of this host', () => {
       expect(env).toEqual(expect.arrayContaining(['HOME=/h', 'PORT=7701']));
       expect(env.join('\n')).not.toMatch(/NOTIFY_SOCKET|WATCHDOG|LISTEN|NODE_|forged/);
       expect(env).toContain(`CORESDK_LAUNCH_ID=${String((await record())['launchId'])}`);
+    });
+
+    it('passes listening sockets on from descriptor 3, by the convention of systemd', async () => {
+      const [one, two] = [join(shop.folder, 'one.sock'), join(shop.folder, 'two.sock')];
+      const sockets = await openListenSockets({
+        specs: [`unix:${one}`, `unix:${two}`],
+        inherited: [],
+        warn: () => undefined,
+      });
+      try {
+        const entry = await shop.script(
+          'look',
+          '(env; ls -l /proc/$$/fd) > list; mv list seen; exec sleep 600',
+        );
+        const env = { LISTEN_PID: '1', LISTEN_FDS: '9', LISTEN_FDNAMES: 'forged' };
+        const { pid } = await make(shop, { sockets, env }).launch(target(entry), never);
+        const seen = await shop.lines('seen');
+        expect(seen.filter((line) => line.startsWith('LISTEN_')).sort()).toEqual([
+          `LISTEN_FDNAMES=${sockets
+            .held()
+            .map(({ name }) => name)
+            .join(':')}`,
+          'LISTEN_FDS=2',
+          `LISTEN_PID=${String(pid)}`,
+        ]);
+        const fds = seen.flatMap((line) => / (\d+ -> .*)$/.exec(line)?.[1] ?? []);
+        expect(fds).toContain('0 -> /dev/null');
+        expect(fds.filter((fd) => fd.includes('socket:'))).toEqual(
+          sockets.held().map(({ inode }, index) => `${String(index + 3)} -> socket:[${inode}]`),
+        );
+      } finally {
+        sockets.close();
+      }
     });
 
     it('appends the output to a private file', async () => {

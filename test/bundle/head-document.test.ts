@@ -64,6 +64,22 @@ describe('verifyHead', () => {
     ],
     ['a payload that is no JSON', 'JSON_INVALID', { payload: Buffer.from('no') }],
     ['a duplicate claim', 'JSON_INVALID', { payload: Buffer.from('{"iss":"a","iss":"b"}') }],
+    ...[
+      {},
+      { canary: {} },
+      { canary: { start: 1 } },
+      { canary: { start: 1, percent: 1, duration: 1 } },
+      { canary: { start: 1, percent: 101 } },
+      { canary: { start: 1, percent: 1, more: 1 } },
+      { 'a b': { start: 1, percent: 1 } },
+      Object.fromEntries(
+        Array.from({ length: 33 }, (_, index) => [`g${String(index)}`, { start: 1, percent: 1 }]),
+      ),
+    ].map((groups): [string, string, Partial<Forgery>] => [
+      `the groups ${JSON.stringify(groups).slice(0, 60)}`,
+      'HEAD_INVALID',
+      { payload: headClaims(NOW, { rollout: { start: 1, percent: 1, groups } }) },
+    ]),
     ['a claim that is not known', 'HEAD_INVALID', { payload: headClaims(NOW, { extra: 1 } as never) }],
     [
       'a life of more than 14 days',

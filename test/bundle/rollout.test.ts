@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import type { HeadRollout } from '../../src/bundle/head.ts';
-import { cohort, rolloutShare, rolloutTurn } from '../../src/bundle/rollout.ts';
+import { cohort, rolloutLine, rolloutShare, rolloutTurn } from '../../src/bundle/rollout.ts';
 
 const START = 1_800_000_000;
 const MS = START * 1000;
@@ -140,5 +140,28 @@ describe('a rollout', () => {
   it.each([NaN, -0.1, 1, Infinity])('lets in no host whose cohort is %d', (place) => {
     expect(rolloutTurn({ start: START, percent: 100 }, place)).toBeNull();
     expect(rolloutTurn({ start: START, duration: 1 }, place)).toBeNull();
+  });
+});
+
+describe('a group', () => {
+  const canary = { start: START - 60, percent: 100 };
+  const rollout: HeadRollout = { start: START, duration: 60, groups: { canary } };
+
+  it('has the line that the rollout names for it', () => {
+    expect(rolloutLine(rollout, 'canary')).toBe(canary);
+    expect(rolloutTurn(rolloutLine(rollout, 'canary'), 0.999)).toBe(MS - 60_000);
+  });
+
+  it.each(['late', 'constructor', 'toString', '__proto__', '', undefined])(
+    'that is not named, such as %j, is like none',
+    (group) => {
+      expect(rolloutLine(rollout, group)).toBe(rollout);
+      expect(rolloutLine({ start: START, percent: 5 }, group)).toEqual({ start: START, percent: 5 });
+    },
+  );
+
+  it('whose line makes no sense lets nobody in, whatever the rollout’s own says', () => {
+    const broken: HeadRollout = { start: START, percent: 100, groups: { canary: { start: START } } };
+    expect(rolloutTurn(rolloutLine(broken, 'canary'), 0)).toBeNull();
   });
 });

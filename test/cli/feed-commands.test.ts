@@ -160,7 +160,9 @@ describe('core feed block, rollout and refresh', () => {
     expect((await run('refresh', ['bundle'])).err).toContain('[JWS_KEY_NOT_ALLOWED]');
     expect((await run('refresh', [])).err).toContain('expected --key or --signer, found neither [USAGE]');
     expect((await run('refresh --channel edge', [...EDGE, ...STABLE])).err).toContain('[USAGE]');
-    expect((await run('rollout', EDGE)).err).toContain('expected --percent, --duration or --all');
+    expect((await run('rollout', EDGE)).err).toContain(
+      'expected --percent, --duration, --all, --stop or --ungroup',
+    );
   });
 
   it('rollout and refresh write new heads', async () => {
@@ -169,16 +171,26 @@ describe('core feed block, rollout and refresh', () => {
       const [, part = ''] = (await readFile(join(feed, 'edge.jws'), 'utf8')).split('.');
       return JSON.parse(Buffer.from(part, 'base64url').toString());
     };
-    expect(await run('rollout --duration 7d --start 2026-07-01T00:00:00Z', EDGE)).toMatchObject({ exit: 0 });
+    expect(await run('rollout --duration 7d --start 2026-07-01T00:00:00Z', EDGE)).toMatchObject({ exit: 1 });
+    const put = await run('rollout --duration 7d --start 2026-07-01T00:00:00Z --shrink', EDGE);
+    expect(put.out).toMatch(
+      /\noffered to hosts: 0 % now, from 2026-07-01T00:00:00Z, all by 2026-07-08T00:00:00Z\n$/,
+    );
     expect(await payload()).toMatchObject({
       rollout: { start: Date.UTC(2026, 6, 1) / 1000, duration: 604_800 },
     });
     await run('rollout --percent 12.5 --channel edge', EDGE);
     expect(await payload()).toMatchObject({ rollout: { percent: 12.5 } });
+    const grouped = await run('rollout --percent 100 --start 2026-05-01T00:00:00Z --group canary', EDGE);
+    expect(grouped.out).toMatch(
+      /\noffered to other hosts: 0 % now, .*\noffered to group canary: 100 % now, since 2026-05-01T00:00:00Z\n$/,
+    );
+    await run('rollout --stop', EDGE);
+    expect(await payload()).toMatchObject({ rollout: { percent: 0 } });
     await run('rollout --all', EDGE);
     expect(await payload()).not.toHaveProperty('rollout');
     const refreshed = await run('refresh --expires-days 14', EDGE, DAY);
-    expect(refreshed.out).toMatch(/^refreshed 1\.1\.0 on edge, sequence 5, expires 2026-06-16T00:00:00Z/);
+    expect(refreshed.out).toMatch(/^refreshed 1\.1\.0 on edge, sequence 7, expires 2026-06-16T00:00:00Z/);
     expect((await run('refresh --epoch 2', EDGE, DAY)).out).toContain(
       'on edge, epoch 2, sequence 0, expires',
     );

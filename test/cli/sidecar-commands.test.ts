@@ -258,7 +258,16 @@ describe('core sidecar retry and quarantine', () => {
 
   it('quarantine list shows the releases with their evidence', async () => {
     const reason = viewOf('PROBE_TIMEOUT', 'HTTP 500');
-    const quarantine = [{ digest: DIGEST.bad, version: '1.2.0', at: ago(200), reason, evidence: ['seen'] }];
+    const quarantine = [
+      {
+        digest: DIGEST.bad,
+        role: 'release' as const,
+        version: '1.2.0',
+        at: ago(200),
+        reason,
+        evidence: ['seen'],
+      },
+    ];
     const script = { quarantine };
     const run = await coreWithDaemon(['quarantine', 'list'], script);
     expect(run.out).toMatch(/^1\.2\.0 {2}cccccccccccc {2}3 min ago .*\n.*PROBE_TIMEOUT.*\n {2}- seen\n/);

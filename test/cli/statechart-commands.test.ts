@@ -27,7 +27,7 @@ describe('core statechart paths', () => {
   it('prints text unless told, of the update machine unless told', async () => {
     const { exit, out, err } = await run('paths');
     expect({ exit, err }).toEqual({ exit: 0, err: '' });
-    expect(out).toMatch(/^update: 13 states/);
+    expect(out).toMatch(/^update: 16 states/);
   });
 
   it('prints a JUnit skeleton', async () => {

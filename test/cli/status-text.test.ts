@@ -91,6 +91,7 @@ describe('status for people', () => {
         quarantine: [
           {
             digest: DIGEST.bad,
+            role: 'release',
             version: '1.2.0',
             at: ago(200),
             reason: viewOf('PROBE_TIMEOUT', 'not healthy within 60 s, last seen: HTTP 500'),
@@ -170,7 +171,15 @@ describe('status for people', () => {
         last_attempt: rolledBack,
         watching: { version: '1.1.0', back_to: '1.0.0' },
         warnings: [{ ...viewOf('JOURNAL_DAMAGED', 'moved to state.db.damaged-1'), at: ago(90) }],
-        updater: { version: '1.0.0', commit: 'abc1234', key_ids: [], development_keys: true },
+        updater: {
+          version: '1.0.0',
+          commit: 'abc1234',
+          key_ids: [],
+          development_keys: true,
+          from: null,
+          trial: null,
+          failed: null,
+        },
       }),
     ).toMatchInlineSnapshot(`
       "
@@ -345,7 +354,14 @@ describe('status for people', () => {
           health: { healthy: true, detail: 'HTTP 200' },
         },
         quarantine: [
-          { digest: evil, version: evil, at: ago(1), reason: viewOf('CRASH_LOOP', evil), evidence: [evil] },
+          {
+            digest: evil,
+            role: 'release',
+            version: evil,
+            at: ago(1),
+            reason: viewOf('CRASH_LOOP', evil),
+            evidence: [evil],
+          },
         ],
         last_attempt: sampleAttempt({ to: evil }),
       }),

@@ -74,17 +74,25 @@ describe('a command line that is not understood', () => {
 });
 
 describe('--version', () => {
-  it('shows version, commit and what is odd about the keys', async () => {
+  it('shows version, commit, each key and what is odd about them, and the runtime', async () => {
+    const runtime = `runtime Node.js ${process.versions.node}, linux-${process.arch}, script`;
     expect((await core(['--version'])).out).toBe(
-      'coresdk-sidecar 1.0.0 (commit abc1234, NO KEYS: every update is refused)\n',
+      `coresdk-sidecar 1.0.0 (commit abc1234, NO KEYS: every update is refused)\n${runtime}\n`,
     );
     const { trustContent: trust } = await testKeys();
     const development = await core(['--version'], { embedded: { ...EMBEDDED, trust } });
-    expect(development.out).toBe('coresdk-sidecar 1.0.0 (commit abc1234, DEVELOPMENT KEYS)\n');
+    const [title, ...keys] = development.out.trimEnd().split('\n');
+    expect(title).toBe('coresdk-sidecar 1.0.0 (commit abc1234, DEVELOPMENT KEYS)');
+    expect(keys.pop()).toBe(runtime);
+    expect(keys).toEqual(
+      trust.keys.map(({ kid, alg, use, audiences, not_after: end }) =>
+        [`key ${kid}`, alg, use, audiences.join(','), ...(end === undefined ? [] : [`until ${end}`])].join(' '),
+      ),
+    );
     const real = await core(['--version'], {
       embedded: { ...EMBEDDED, trust: { ...trust, development: false } },
     });
-    expect(real.out).toBe('coresdk-sidecar 1.0.0 (commit abc1234)\n');
+    expect(real.out).toMatch(/^coresdk-sidecar 1\.0\.0 \(commit abc1234\)\nkey /);
   });
 });
 

@@ -101,7 +101,7 @@ describe('the state', () => {
     metrics.entered('idle');
     metrics.entered('probing');
     const states = (await samples()).filter(({ name }) => name === 'coresdk_update_state');
-    expect(states).toHaveLength(13);
+    expect(states).toHaveLength(16);
     expect(states.filter(({ value }) => value === 1)).toMatchObject([{ labels: { state: 'probing' } }]);
   });
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, inject, it, onTestFinished } fro
 import { build } from '../../scripts/build.ts';
 import type { DaemonRecord } from '../../src/adapters/daemon-record.ts';
 import type { HandOverTimes } from '../../src/adapters/succession.ts';
+import { workloadProgram } from './support/workload-program.ts';
 import { createHostOn, eventually, isAlive, type Host } from './support/host-on.ts';
 
 const TIMES_MODULE = 'src/daemon/hand-over-times.ts';
@@ -67,7 +68,59 @@ const record = async (host: Host): Promise<DaemonRecord> =>
   JSON.parse(await readFile(join(host.stateDir, 'daemon.json'), 'utf8')) as DaemonRecord;
 
 /** Asks for the update, without waiting for its end: the daemon that is asked becomes another one. */
-const update = (host: Host): Promise<unknown> => host.core('sidecar', 'update', '--no-wait').catch(() => null);
+const update = (host: Host): Promise<unknown> =>
+  host.core('sidecar', 'update', '--no-wait').catch(() => null);
+
+describe('a release of both', () => {
+  it('commits the workload first, and then the daemon takes over without another interruption', async () => {
+    const host = await hostWith();
+    await host.publisher.publish({
+      version: '1.1.0',
+      daemon: 'coresdk-daemon',
+      files: [
+        { path: 'coresdk-sidecar', source: Buffer.from(workloadProgram('1.1.0', 'healthy')), mode: 0o755 },
+        { path: 'coresdk-daemon', source: programOf('1.1.0'), mode: 0o755 },
+      ],
+    });
+    await update(host);
+    const after = await host.until(
+      'the new daemon',
+      ({ updater, state }) => updater.version === '1.1.0' && state === 'idle',
+    );
+    expect(after.current.version).toBe('1.1.0');
+    expect(after.workload).toMatchObject({ version: '1.1.0', restarts: 0 });
+    const [last, ...older] = await host.history();
+    expect(last).toMatchObject({ outcome: 'committed', from: expect.any(String), to: '1.1.0' });
+    expect(last?.steps.map(({ state }) => state)).toContain('handingOver');
+    expect(older).toEqual([]);
+    const log = await host.log();
+    expect(log.match(/"workload: starting"/g)?.length ?? 0).toBe(3);
+  });
+
+  it('of which only the daemon is bad keeps the workload that was committed', async () => {
+    const host = await hostWith({ graceMs: 200 });
+    await host.publisher.publish({
+      version: '1.1.0',
+      daemon: 'coresdk-daemon',
+      files: [
+        { path: 'coresdk-sidecar', source: Buffer.from(workloadProgram('1.1.0', 'healthy')), mode: 0o755 },
+        { path: 'coresdk-daemon', source: badDaemon('process.exit(3)'), mode: 0o755 },
+      ],
+    });
+    await update(host);
+    const after = await host.until(
+      'the daemon before it',
+      (status) =>
+        status.quarantine.length > 0 && status.state === 'idle' && status.updater.version === '1.0.0',
+    );
+    expect(after.current.version).toBe('1.1.0');
+    expect(after.workload.version).toBe('1.1.0');
+    expect(await host.answer()).toBe('1.1.0');
+    const [last] = await host.history();
+    expect(last).toMatchObject({ outcome: 'committed', error: { code: 'DAEMON_FAILED' } });
+    expect(after.quarantine).toHaveLength(1);
+  });
+});
 
 describe('a release of the daemon alone', () => {
   it('becomes the daemon in place, and the workload runs on', async () => {
@@ -103,12 +156,43 @@ describe('a release of the daemon alone', () => {
     await update(host);
     const after = await host.until(
       'the daemon before it',
-      (status) => status.quarantine.length > 0 && status.state === 'idle' && status.updater.version === '1.0.0',
+      (status) =>
+        status.quarantine.length > 0 && status.state === 'idle' && status.updater.version === '1.0.0',
     );
     expect(after.workload).toMatchObject({ pid: workload.pid });
     expect(await host.answer()).toBe('baseline');
     const [last] = await host.history();
     expect(last).toMatchObject({ outcome: 'rolledBack', error: { code: 'DAEMON_FAILED' } });
+  });
+
+  it('that acknowledges and then dies, three times, leads back to the daemon before it', async () => {
+    const host = await hostWith();
+    const { workload } = await host.until('a workload', (status) => status.workload.pid !== null);
+    await publishDaemon(host, '1.2.0', programOf('1.2.0'));
+    await update(host);
+    const ends: (number | string | null)[] = [];
+    // What a service manager does.
+    for (let start = 0; start < 3; start += 1) {
+      ends.push(await host.exited());
+      await host.start({ env: { TEST_RECORD: join(host.stateDir, 'daemon.json') } });
+    }
+    expect(ends).toEqual([9, 9, 9]);
+    const after = await host.until(
+      'the daemon before it',
+      (status) => status.quarantine.length > 0 && status.state === 'idle',
+    );
+    expect(after.updater.version).toBe('1.0.0');
+    expect(after.workload).toMatchObject({ pid: workload.pid, restarts: 0 });
+    const [last, before] = await host.history();
+    expect(before).toMatchObject({ outcome: 'committed', reason: 'the daemon is 1.2.0 now' });
+    expect(last).toMatchObject({
+      outcome: 'rolledBack',
+      trigger: 'recovery',
+      error: { code: 'DAEMON_FAILED' },
+    });
+    // Nothing brings it back: the release is in quarantine, and so is its daemon.
+    const again = await host.core('sidecar', 'update');
+    expect(again.stdout + again.stderr).toContain('failed here');
   });
 
   it('that cannot read its configuration never takes over', async () => {
@@ -120,10 +204,16 @@ describe('a release of the daemon alone', () => {
       badDaemon('process.exit(3)', `console.error('it has no such key'); process.exit(2)`),
     );
     await update(host);
-    const after = await host.until('quarantine', (status) => status.quarantine.length > 0 && status.state === 'idle');
+    const after = await host.until(
+      'quarantine',
+      (status) => status.quarantine.length > 0 && status.state === 'idle',
+    );
     expect(after.updater.version).toBe('1.0.0');
     expect(after.workload.pid).toBe(workload.pid);
     const [last] = await host.history();
-    expect(last?.error).toMatchObject({ code: 'DAEMON_SELF_TEST_FAILED', message: expect.stringContaining('no such key') });
+    expect(last?.error).toMatchObject({
+      code: 'DAEMON_SELF_TEST_FAILED',
+      message: expect.stringContaining('no such key'),
+    });
   });
 });

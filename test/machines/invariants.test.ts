@@ -26,8 +26,11 @@ describe('the chart of the update machine', () => {
       'staging',
       'waiting',
       'swapping',
+      'overlapping',
+      'draining',
       'probing',
       'committed',
+      'handingOver',
       'rollingBack',
       'rolledBack',
       'failed',
@@ -44,8 +47,11 @@ describe('the chart of the update machine', () => {
     ['staging', ['stage']],
     ['waiting', ['gate']],
     ['swapping', ['swap']],
+    ['overlapping', ['overlap']],
+    ['draining', ['drain']],
     ['probing', ['probe']],
     ['committed', ['commit']],
+    ['handingOver', ['handOver']],
     ['rollingBack', ['rollback']],
     ['rolledBack', ['quarantine']],
     ['failed', []],
@@ -58,15 +64,18 @@ describe('the chart of the update machine', () => {
   });
 
   it.each<[string, string[]]>([
-    ['recovering', ['failed', 'idle', 'probing', 'rollingBack']],
+    ['recovering', ['failed', 'handingOver', 'idle', 'probing', 'rollingBack']],
     ['checking', ['downloading', 'idle']],
     ['downloading', ['downloading', 'idle', 'verifying']],
     ['verifying', ['downloading', 'idle', 'staging']],
     ['staging', ['idle', 'waiting']],
-    ['waiting', ['idle', 'swapping']],
+    ['waiting', ['handingOver', 'idle', 'overlapping', 'swapping']],
     ['swapping', ['probing', 'rollingBack']],
+    ['overlapping', ['draining', 'rollingBack']],
+    ['draining', ['probing', 'rollingBack']],
     ['probing', ['committed', 'rollingBack']],
-    ['committed', ['idle']],
+    ['committed', ['handingOver', 'idle']],
+    ['handingOver', ['idle', 'rolledBack']],
     ['rollingBack', ['failed', 'rolledBack']],
     ['rolledBack', ['idle']],
     ['failed', ['recovering', 'rollingBack']],
@@ -76,6 +85,9 @@ describe('the chart of the update machine', () => {
 
   it('swaps only what came through the gate', () => {
     expect(into('swapping')).toEqual(['waiting']);
+    expect(into('overlapping')).toEqual(['waiting']);
+    expect(into('draining')).toEqual(['overlapping']);
+    expect(into('handingOver')).toEqual(['committed', 'recovering', 'waiting']);
     expect(into('waiting')).toEqual(['staging']);
     expect(into('staging')).toEqual(['verifying']);
     expect(into('verifying')).toEqual(['downloading']);
@@ -84,7 +96,7 @@ describe('the chart of the update machine', () => {
 
   it('commits only what was probed, and judges only what was rolled back', () => {
     expect(into('committed')).toEqual(['probing']);
-    expect(into('rolledBack')).toEqual(['idle', 'rollingBack']);
+    expect(into('rolledBack')).toEqual(['handingOver', 'idle', 'rollingBack']);
   });
 
   it('ends every failure before the swap in idle, or goes on with the full bundle', () => {

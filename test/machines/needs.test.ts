@@ -6,7 +6,18 @@ import type { UpdateContext } from '../../src/machines/update.types.ts';
 import { workloadMachine } from '../../src/machines/workload.machine.ts';
 import type { StateName } from '../../src/types.ts';
 import { error, FOUND } from './update.harness.ts';
-import { attempt, DOWNLOADED, EVIDENCE, OFFER, PLAN, RELEASE, VERDICT, VERIFIED, WATCH } from './values.ts';
+import {
+  attempt,
+  DOWNLOADED,
+  EVIDENCE,
+  OFFER,
+  PLAN,
+  RELEASE,
+  SUCCESSOR,
+  VERDICT,
+  VERIFIED,
+  WATCH,
+} from './values.ts';
 
 type Needed = Exclude<
   keyof UpdateContext,
@@ -22,7 +33,7 @@ const EVERYTHING: UpdateContext = {
   plan: PLAN,
   pid: 7,
   evidence: EVIDENCE,
-  successor: { ref: { origin: 'store', ...RELEASE }, sha256: 'd'.repeat(64) },
+  successor: SUCCESSOR,
   afterCommit: false,
   daemonFailed: false,
   verdict: VERDICT,
@@ -73,9 +84,10 @@ const NEEDS: readonly (readonly [StateName, readonly Needed[]])[] = [
 
 describe('the step of a state', () => {
   it.each(NEEDS)('%s is given what it needs, and says which of it is missing', (state, needed) => {
-    expect(inputOf(updateMachine, state, EVERYTHING)).toEqual(
-      Object.fromEntries(needed.map((what) => [what, EVERYTHING[what]])),
-    );
+    expect(inputOf(updateMachine, state, EVERYTHING)).toEqual({
+      ...Object.fromEntries(needed.map((what) => [what, EVERYTHING[what]])),
+      ...(state === 'handingOver' ? { afterCommit: false } : {}),
+    });
     for (const what of needed)
       expect(() => inputOf(updateMachine, state, { ...EVERYTHING, [what]: null }), what).toThrow(
         without(what),
@@ -101,16 +113,19 @@ describe('the end of a step', () => {
     return transition(updateMachine, at, event as never)[0].context;
   };
 
+  const workloadOnly = { ...EVERYTHING, successor: null };
+
   it.each<[StateName, string, object, readonly Needed[]]>([
     ['checking', 'check', { output: { found: 'nothing', reason: 'none', error: null } }, ['attempt']],
     ['committed', 'commit', { output: WATCH }, ['attempt', 'evidence']],
     ['committed', 'commit', { error: error('JOURNAL_WRITE_FAILED') }, ['plan']],
+    ['handingOver', 'handOver', { output: { note: 'the daemon is 1.1.0 now' } }, ['attempt']],
     ['rolledBack', 'quarantine', { output: { quarantined: true } }, ['attempt', 'verdict']],
     ['rolledBack', 'quarantine', { error: error('QUARANTINE_FAILED') }, ['verdict']],
   ])('in %s says what is missing (%s)', (state, step, end, needed) => {
-    expect(() => endOf(state, step, EVERYTHING, end)).not.toThrow();
+    expect(() => endOf(state, step, workloadOnly, end)).not.toThrow();
     for (const what of needed)
-      expect(() => endOf(state, step, { ...EVERYTHING, [what]: null }, end), what).toThrow(without(what));
+      expect(() => endOf(state, step, { ...workloadOnly, [what]: null }, end), what).toThrow(without(what));
   });
 
   it('says in which state the attempt was decided', () => {

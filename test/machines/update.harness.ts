@@ -16,6 +16,7 @@ import {
   OFFER,
   PLAN,
   RELEASE,
+  SUCCESSOR,
   VERDICT,
   VERIFIED,
   WATCH,
@@ -31,8 +32,11 @@ export const STEPS: readonly StepName[] = [
   'stage',
   'gate',
   'swap',
+  'overlap',
+  'drain',
   'probe',
   'commit',
+  'handOver',
   'rollback',
   'quarantine',
 ];
@@ -107,13 +111,23 @@ export function harness(): Harness {
       ['probing', () => say('swap', { pid: 7 })],
       ['committed', () => say('probe', EVIDENCE)],
     ];
+    const beside: typeof forward = [
+      ...forward.slice(0, 6),
+      ['overlapping', () => say('gate', { go: true, plan: PLAN, way: 'overlap', successor: null })],
+      ['draining', () => say('overlap', { pid: 7 })],
+    ];
+    const daemon: typeof forward = [
+      ...forward.slice(0, 6),
+      ['handingOver', () => say('gate', { go: true, plan: PLAN, way: 'handOver', successor: SUCCESSOR })],
+    ];
     const back: typeof forward = [
       ['rollingBack', () => say('recover', HALF_DONE)],
       ['rolledBack', () => say('rollback', EVIDENCE)],
     ];
     if (state === 'failed')
       return say('recover', HALF_DONE).then(() => say('rollback', error('ROLLBACK_FAILED')));
-    for (const [name, step] of back.some(([name]) => name === state) ? back : forward) {
+    const leadsThere = (way: typeof forward): boolean => way.some(([name]) => name === state);
+    for (const [name, step] of [back, forward, beside, daemon].find(leadsThere) ?? []) {
       if (h.state() === state) return;
       await step();
       if (name === state) return;
@@ -149,6 +163,16 @@ export async function owing(): Promise<Harness> {
 /** A machine in `idle` that watches a fresh commit. */
 export async function watching(): Promise<Harness> {
   const h = await harness().reach('committed');
+  await h.say('commit', WATCH);
+  return h;
+}
+
+/** A machine in `handingOver` whose workload is committed already. */
+export async function handingOverAfterCommit(): Promise<Harness> {
+  const h = await harness().reach('waiting');
+  await h.say('gate', { go: true, plan: PLAN, way: 'swap', successor: SUCCESSOR });
+  await h.say('swap', { pid: 7 });
+  await h.say('probe', EVIDENCE);
   await h.say('commit', WATCH);
   return h;
 }

@@ -11,6 +11,7 @@ import {
   FOUND,
   FOUND_DELTA,
   HALF_DONE,
+  handingOverAfterCommit,
   harness,
   NOTHING_LEFT,
   owing,
@@ -29,6 +30,7 @@ import {
   RECORD,
   RELEASE,
   stored,
+  SUCCESSOR,
   VERDICT,
   VERIFIED,
   WATCH,
@@ -43,6 +45,9 @@ const NO_ATTEMPT = {
   plan: null,
   pid: null,
   evidence: null,
+  successor: null,
+  afterCommit: false,
+  daemonFailed: false,
   verdict: null,
 };
 const TO = { origin: 'store', ...RELEASE };
@@ -111,6 +116,33 @@ const CASES: readonly Case[] = [
   },
   {
     transition: 'recovering recover.done 1',
+    title: 'a daemon that was handed over to says so',
+    given: at('recovering'),
+    when: (h) =>
+      h.say('recover', {
+        next: 'handingOver',
+        attempt: attempt(),
+        plan: PLAN,
+        successor: SUCCESSOR,
+        afterCommit: true,
+        watch: WATCH,
+        paused: null,
+      }),
+    then: 'handingOver',
+    context: {
+      ...NO_ATTEMPT,
+      attempt: attempt(),
+      plan: PLAN,
+      successor: SUCCESSOR,
+      afterCommit: true,
+      watch: WATCH,
+      ended: null,
+      paused: null,
+    },
+    asks: ['handOver', { attempt: attempt(), plan: PLAN, successor: SUCCESSOR, afterCommit: true }],
+  },
+  {
+    transition: 'recovering recover.done 2',
     title: 'a half-done swap goes back',
     given: at('recovering'),
     when: (h) => h.say('recover', { ...HALF_DONE, watch: WATCH }),
@@ -119,7 +151,7 @@ const CASES: readonly Case[] = [
     asks: ['rollback', { attempt: attempt(), plan: PLAN, verdict: VERDICT }],
   },
   {
-    transition: 'recovering recover.done 2',
+    transition: 'recovering recover.done 3',
     title: 'whatever else was under way is ended',
     given: at('recovering'),
     when: (h) => h.say('recover', { next: 'idle', ended: ended(), watch: WATCH, paused: RECORD }),
@@ -449,6 +481,24 @@ const CASES: readonly Case[] = [
   },
   {
     transition: 'waiting gate.done 1',
+    title: 'an open gate lets the new version run beside the old one',
+    given: at('waiting'),
+    when: (h) => h.say('gate', { go: true, plan: PLAN, way: 'overlap', successor: null }),
+    then: 'overlapping',
+    context: { plan: PLAN, successor: null },
+    asks: ['overlap', { attempt: attempt(), plan: PLAN }],
+  },
+  {
+    transition: 'waiting gate.done 2',
+    title: 'a release with nothing but a daemon leaves the workload alone',
+    given: at('waiting'),
+    when: (h) => h.say('gate', { go: true, plan: PLAN, way: 'handOver', successor: SUCCESSOR }),
+    then: 'handingOver',
+    context: { plan: PLAN, successor: SUCCESSOR, afterCommit: false },
+    asks: ['handOver', { attempt: attempt(), plan: PLAN, successor: SUCCESSOR, afterCommit: false }],
+  },
+  {
+    transition: 'waiting gate.done 3',
     title: 'a last look that objects defers',
     given: at('waiting'),
     when: (h) => h.say('gate', { go: false, error: { code: 'SUPERSEDED', message: '1.2.0 appeared' } }),
@@ -506,6 +556,64 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    transition: 'overlapping overlap.done 0',
+    title: 'a version that is healthy beside the old one takes over',
+    given: at('overlapping'),
+    when: (h) => h.say('overlap', { pid: 7 }),
+    then: 'draining',
+    context: { pid: 7 },
+    asks: ['drain', { attempt: attempt(), plan: PLAN, pid: 7 }],
+  },
+  {
+    transition: 'overlapping overlap.error 0',
+    title: 'one that is not goes back, though the old one was never stopped',
+    given: at('overlapping'),
+    when: (h) => h.say('overlap', error('PROBE_TIMEOUT')),
+    then: 'rollingBack',
+    context: {
+      verdict: {
+        error: { code: 'PROBE_TIMEOUT', message: 'it went wrong' },
+        evidence: ['seen'],
+        interruptions: 0,
+      },
+    },
+    asks: [
+      'rollback',
+      {
+        attempt: attempt(),
+        plan: PLAN,
+        verdict: {
+          error: { code: 'PROBE_TIMEOUT', message: 'it went wrong' },
+          evidence: ['seen'],
+          interruptions: 0,
+        },
+      },
+    ],
+  },
+  {
+    transition: 'draining drain.done 0',
+    title: 'what took over is probed where clients ask',
+    given: at('draining'),
+    when: (h) => h.say('drain', { drained: null }),
+    then: 'probing',
+    context: { pid: 7 },
+    asks: ['probe', { attempt: attempt(), plan: PLAN, pid: 7 }],
+  },
+  {
+    transition: 'draining drain.error 0',
+    title: 'what could not take over goes back',
+    given: at('draining'),
+    when: (h) => h.say('drain', error('WORKLOAD_STOP_FAILED')),
+    then: 'rollingBack',
+    context: {
+      verdict: {
+        error: { code: 'WORKLOAD_STOP_FAILED', message: 'it went wrong' },
+        evidence: ['seen'],
+        interruptions: 0,
+      },
+    },
+  },
+  {
     transition: 'probing probe.done 0',
     title: 'a healthy version is committed',
     given: at('probing'),
@@ -542,6 +650,28 @@ const CASES: readonly Case[] = [
   },
   {
     transition: 'committed commit.done 0',
+    title: 'a commit of a release with a daemon hands over to it, and does not end the attempt',
+    given: async () => {
+      const h = await at('waiting')();
+      await h.say('gate', { go: true, plan: PLAN, way: 'swap', successor: SUCCESSOR });
+      await h.say('swap', { pid: 7 });
+      await h.say('probe', EVIDENCE);
+      return h;
+    },
+    when: (h) => h.say('commit', WATCH),
+    then: 'handingOver',
+    context: {
+      attempt: attempt(),
+      plan: PLAN,
+      successor: SUCCESSOR,
+      afterCommit: true,
+      watch: WATCH,
+      ended: null,
+    },
+    asks: ['handOver', { attempt: attempt(), plan: PLAN, successor: SUCCESSOR, afterCommit: true }],
+  },
+  {
+    transition: 'committed commit.done 1',
     title: 'a commit ends the attempt and begins the watch',
     given: at('committed'),
     when: (h) => h.say('commit', WATCH),
@@ -578,6 +708,53 @@ const CASES: readonly Case[] = [
         to: NEW,
       }),
     },
+  },
+  {
+    transition: 'handingOver handOver.done 0',
+    title: 'a new daemon ends the attempt, and says which it is',
+    given: at('handingOver'),
+    when: (h) => h.say('handOver', { note: 'the daemon is 1.1.0 now' }),
+    then: 'idle',
+    context: {
+      ...NO_ATTEMPT,
+      ended: ended({
+        outcome: 'committed',
+        reason: 'the daemon is 1.1.0 now',
+        error: null,
+        stage: 'handingOver',
+        from: OLD,
+        to: NEW,
+      }),
+    },
+  },
+  {
+    transition: 'handingOver handOver.error 0',
+    title: 'a daemon that failed is judged, and nothing is done to the workload',
+    given: at('handingOver'),
+    when: (h) => h.say('handOver', error('DAEMON_FAILED')),
+    then: 'rolledBack',
+    context: {
+      daemonFailed: true,
+      verdict: {
+        error: { code: 'DAEMON_FAILED', message: 'it went wrong' },
+        evidence: ['seen'],
+        interruptions: 0,
+      },
+    },
+    asks: [
+      'quarantine',
+      {
+        attempt: attempt(),
+        plan: PLAN,
+        verdict: {
+          error: { code: 'DAEMON_FAILED', message: 'it went wrong' },
+          evidence: ['seen'],
+          interruptions: 0,
+        },
+        successor: SUCCESSOR,
+        afterCommit: false,
+      },
+    ],
   },
   {
     transition: 'rollingBack rollback.done 0',
@@ -793,6 +970,36 @@ describe('the update machine', () => {
     await h.say('download', DOWNLOADED);
     await h.say('verify', VERIFIED);
     expect(h.context().release).toEqual(RELEASE);
+  });
+
+  it('takes nothing back of a commit whose daemon failed, but tells of it', async () => {
+    const h = await handingOverAfterCommit();
+    await h.say('handOver', error('DAEMON_FAILED', 'it did not come up'));
+    expect(h.inputs('quarantine').at(-1)).toMatchObject({ successor: SUCCESSOR, afterCommit: true });
+    await h.say('quarantine', { quarantined: true });
+    expect(h.inputs('rollback')).toEqual([]);
+    expect(h.context()).toMatchObject({
+      ...NO_ATTEMPT,
+      watch: WATCH,
+      ended: {
+        outcome: 'committed',
+        stage: 'handingOver',
+        reason: 'the daemon stayed as it was: it did not come up',
+        error: { code: 'DAEMON_FAILED' },
+      },
+    });
+  });
+
+  it('still owes the quarantine of that daemon, and not of its release, when another attempt begins', async () => {
+    const h = await handingOverAfterCommit();
+    await h.say('handOver', error('DAEMON_FAILED', 'it did not come up'));
+    await h.say('quarantine', error('QUARANTINE_FAILED'));
+    expect(h.context().ended).toMatchObject({ outcome: 'committed', stage: 'handingOver' });
+    const verdict = { error: RECORD, evidence: [], interruptions: 0 };
+    await h.say('watch', { saw: 'crashLoop', attempt: asked, plan: PLAN, verdict });
+    expect(h.context().owed).toMatchObject([
+      { attempt: attempt(), plan: PLAN, successor: SUCCESSOR, afterCommit: true },
+    ]);
   });
 
   it('keeps watching where the watch saw nothing', async () => {

@@ -10,6 +10,7 @@ import type {
   Plan,
   ProbeEvidence,
   Release,
+  Successor,
   Verified,
   VersionRef,
   Watch,
@@ -59,6 +60,7 @@ export const MANIFEST: Manifest = {
   files: [{ path: 'run', mode: 0o755, size: 1, sha256: digestOf('d'), encoding: 'zstd', stored_size: 1 }],
 };
 export const VERIFIED: Verified = { release: RELEASE, manifest: MANIFEST, kid: 'k', unpacked: 'unpacked' };
+export const SUCCESSOR: Successor = { ref: NEW, sha256: digestOf('f') };
 export const EVIDENCE: ProbeEvidence = { polls: 3, tookMs: 1200, last: 'HTTP 200' };
 export const WATCH: Watch = { version: NEW, previous: OLD };
 export const RECORD: ErrorRecord = { code: 'PROBE_TIMEOUT', message: 'expected 200, found HTTP 500' };

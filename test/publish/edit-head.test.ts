@@ -4,7 +4,7 @@ import { blockVersions } from '../../src/publish/block.ts';
 import { refreshHead } from '../../src/publish/edit-head.ts';
 import { publishToFeed, type PublishOptions } from '../../src/publish/feed.ts';
 import type { RolloutWish } from '../../src/publish/head-body.ts';
-import { setRollout } from '../../src/publish/rollout-head.ts';
+import { setRollout, type RolloutChange } from '../../src/publish/rollout-head.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { tempFolder } from '../fixtures/release.ts';
 import { bundle, DAY, headOptions, HOUR, NOW, tree } from './support/feed-rig.ts';
@@ -52,12 +52,16 @@ describe('blockVersions', () => {
 });
 
 describe('setRollout', () => {
-  const set = async (feedDir: string, rollout: RolloutWish | null, now = NOW + HOUR) =>
-    setRollout({ ...(await edge(feedDir, now)), rollout });
+  const change = async (feedDir: string, it: RolloutChange, now = NOW + HOUR, shrink?: boolean) =>
+    setRollout({ ...(await edge(feedDir, now)), change: it, shrink });
+  const set = async (feedDir: string, wish: RolloutWish, now = NOW + HOUR, group?: string) =>
+    change(feedDir, { kind: 'line', wish, group }, now);
+  /** A feed whose release is offered to nobody yet. */
+  const unoffered = async (): Promise<string> => (await feed({ rollout: { percent: 0 } })).feedDir;
 
-  it('starts now, keeps its start when it is changed, and ends', async () => {
-    const { feedDir } = await feed();
-    const start = (NOW + HOUR) / 1000;
+  it('starts when the release did, keeps its start when it is changed, and ends', async () => {
+    const feedDir = await unoffered();
+    const start = NOW / 1000;
     expect((await set(feedDir, { percent: 10 })).head.rollout).toEqual({ start, percent: 10 });
     expect(await set(feedDir, { percent: 10 }, NOW + DAY)).toMatchObject({ changed: false });
     expect((await set(feedDir, { percent: 50 }, NOW + DAY)).head.rollout).toEqual({ start, percent: 50 });
@@ -65,8 +69,76 @@ describe('setRollout', () => {
       start: 7,
       duration: 60,
     });
-    expect((await set(feedDir, null, NOW + DAY)).head).not.toHaveProperty('rollout');
-    expect(await set(feedDir, null, NOW + DAY)).toMatchObject({ changed: false });
+    expect((await change(feedDir, { kind: 'all' }, NOW + DAY)).head).not.toHaveProperty('rollout');
+    expect(await change(feedDir, { kind: 'all' }, NOW + DAY)).toMatchObject({ changed: false });
+  });
+
+  it('never offers it to fewer hosts than now, unless that is meant', async () => {
+    const { feedDir } = await feed();
+    const before = await tree(feedDir);
+    await expect(set(feedDir, { percent: 10 })).rejects.toThrow(
+      'expected a share of at least 100 %, which the hosts are offered it by now; found 10 %: say --shrink',
+    );
+    expect(await tree(feedDir)).toEqual(before);
+    const wish = { percent: 10 };
+    const shrunk = await change(feedDir, { kind: 'line', wish }, NOW + HOUR, true);
+    expect(shrunk.head.rollout).toMatchObject({ percent: 10 });
+    await set(feedDir, { duration: 10 * 3600, start: (NOW + HOUR) / 1000 - 3600 });
+    // A growing one has a share of its own by then.
+    expect(await refusal(set(feedDir, { percent: 54 }, NOW + 5.5 * HOUR))).toBe('PUBLISH_REFUSED');
+    expect((await set(feedDir, { percent: 56 }, NOW + 5.5 * HOUR)).head.rollout).toMatchObject({
+      percent: 56,
+    });
+    // Put off to later, those who are offered it would not be any more.
+    expect(await refusal(set(feedDir, { percent: 56, start: NOW / 1000 + 86_400 }, NOW + 6 * HOUR))).toBe(
+      'PUBLISH_REFUSED',
+    );
+  });
+
+  it('stops for everybody at once, groups too, and goes on from there', async () => {
+    const feedDir = await unoffered();
+    await set(feedDir, { percent: 10 });
+    await set(feedDir, { percent: 100 }, NOW + HOUR, 'canary');
+    const stopped = await change(feedDir, { kind: 'stop' }, NOW + DAY);
+    expect(stopped.head.rollout).toEqual({ start: NOW / 1000, percent: 0 });
+    expect((await set(feedDir, { percent: 10 }, NOW + DAY)).head.rollout).toEqual({
+      start: NOW / 1000,
+      percent: 10,
+    });
+    const all = await feed();
+    expect((await change(all.feedDir, { kind: 'stop' })).head.rollout).toMatchObject({ percent: 0 });
+  });
+
+  it('gives a group a line of its own, which stays when the others’ changes, and can be taken away', async () => {
+    const feedDir = await unoffered();
+    const [start, later] = [(NOW + HOUR) / 1000, NOW / 1000 + 2 * 86_400];
+    await set(feedDir, { percent: 100 }, NOW + HOUR, 'canary');
+    await set(feedDir, { duration: 3600, start: later }, NOW + HOUR, 'late');
+    const { head } = await set(feedDir, { percent: 5 }, NOW + 2 * HOUR);
+    expect(head.rollout).toEqual({
+      start: NOW / 1000,
+      percent: 5,
+      groups: { canary: { start, percent: 100 }, late: { start: later, duration: 3600 } },
+    });
+    expect(await refusal(change(feedDir, { kind: 'ungroup', group: 'canary' }, NOW + 2 * HOUR))).toBe('PUBLISH_REFUSED');
+    const without = await change(feedDir, { kind: 'ungroup', group: 'late' }, NOW + 2 * HOUR);
+    expect(Object.keys(without.head.rollout?.groups ?? {})).toEqual(['canary']);
+    const last = await change(feedDir, { kind: 'ungroup', group: 'canary' }, NOW + 3 * HOUR, true);
+    expect(last.head.rollout).toEqual({ start: NOW / 1000, percent: 5 });
+    await expect(change(feedDir, { kind: 'ungroup', group: 'canary' }, NOW + DAY)).rejects.toThrow('found none');
+  });
+
+  it('holds a group back while all others are offered it', async () => {
+    const { feedDir } = await feed();
+    const wish = { percent: 0 };
+    const { head } = await change(feedDir, { kind: 'line', group: 'late', wish }, NOW + HOUR, true);
+    const start = (NOW + HOUR) / 1000;
+    expect(head.rollout).toEqual({ start, percent: 100, groups: { late: { start, percent: 0 } } });
+  });
+
+  it.each(['', '-x', '__proto__', 'a b', 'x'.repeat(65)])('refuses a group named %j', async (group) => {
+    const feedDir = await unoffered();
+    expect(await refusal(set(feedDir, { percent: 10 }, NOW + HOUR, group))).toBe('PUBLISH_REFUSED');
   });
 
   it.each([{}, { percent: 10, duration: 60 }, { percent: 101 }, { duration: 0 }, { duration: 91 * 86_400 }])(

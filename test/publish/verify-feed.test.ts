@@ -8,6 +8,7 @@ import { refreshHead } from '../../src/publish/edit-head.ts';
 import { publishToFeed } from '../../src/publish/feed.ts';
 import { initFeed } from '../../src/publish/init-feed.ts';
 import { promoteRelease } from '../../src/publish/promote.ts';
+import { setRollout } from '../../src/publish/rollout-head.ts';
 import { verifyFeed, type FeedReport } from '../../src/publish/verify-feed.ts';
 import { newTestKeys, PRODUCT, testKeys, type TestKeys } from '../fixtures/keys.ts';
 import { refusal } from '../fixtures/refusal.ts';
@@ -260,6 +261,25 @@ describe('verifyFeed finds', () => {
     await blockVersions({ ...alone, versions: ['1.1.5'] });
     // Main is the strangers’ no more; what is left is theirs, and says the same but for its place.
     expect(faults(await verify(feedDir, LOOK, trust))).toEqual([]);
+  });
+
+  it('another offer for an older key, but for groups, which daemons that know no newer key do not know', async () => {
+    const feedDir = await copyOfSound();
+    const { trustContent } = await testKeys();
+    const keys = [...trustContent.keys, ...strangers.trustContent.keys];
+    const trust = importTrustSet({ ...trustContent, keys });
+    const both = await headOptions(feedDir, 'edge', LOOK, [strangers, await testKeys()], trust);
+    const line = (percent: number, group?: string) => ({ kind: 'line', group, wish: { percent } }) as const;
+    await setRollout({ ...both, change: line(100, 'canary') });
+    await setRollout({ ...both, change: line(5), shrink: true });
+    expect(faults(await verify(feedDir, LOOK, trust))).toEqual([]);
+    const main = await headOf(feedDir, 'edge', LOOK, { trust });
+    const { kid } = (await headOptions(feedDir, 'edge', LOOK)).signer;
+    const older = await headOf(feedDir, 'edge', LOOK, { trust, kid });
+    expect(main.rollout).toMatchObject({ percent: 5, groups: { canary: { percent: 100 } } });
+    expect(older.rollout).toEqual({ start: LOOK / 1000, percent: 5 });
+    await setRollout({ ...both, olderSigners: [], change: line(10) });
+    expect(faults(await verify(feedDir, LOOK, trust))).toEqual(['by-key/E/edge.jws HEAD_STALE']);
   });
 
   it('a stable head without its bake, too early, or with one for something else', async () => {

@@ -53,7 +53,7 @@ const quarantineIt = (): Promise<void> =>
 
 describe('an open gate', () => {
   it('lets the update go on, says what is swapped, and is held', async () => {
-    expect(await pass()).toEqual({ go: true, plan: { from, to } });
+    expect(await pass()).toEqual({ go: true, plan: { from, to }, way: 'swap', successor: null });
     expect(rig.gate.plans).toEqual([{ from, to }]);
     expect([...rig.gate.held]).toEqual(['a-1']);
   });
@@ -219,7 +219,7 @@ describe('while the gate is waited for', () => {
     await rig.clock.advance(3 * HOUR);
     expect(rig.feed.requests).toHaveLength(4);
     open();
-    expect(await waiting).toEqual({ go: true, plan: { from, to } });
+    expect(await waiting).toEqual({ go: true, plan: { from, to }, way: 'swap', successor: null });
     expect(rig.clock.sleeping).toBe(0);
   });
 

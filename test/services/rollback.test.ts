@@ -4,6 +4,7 @@ import { rollback } from '../../src/services/rollback.ts';
 import type { Verdict } from '../../src/steps.ts';
 import type { Plan, ProbeEvidence, VersionRef } from '../../src/types.ts';
 import { refusal } from '../fixtures/refusal.ts';
+import { createFakeDrain } from '../fakes/drain.ts';
 import { attempt, VERDICT } from '../machines/values.ts';
 import { createRig, damage, install, NEVER, SETTINGS, type Rig } from './rig.ts';
 
@@ -33,6 +34,24 @@ describe('rollback', () => {
     expect(rig.calls).toEqual(['stop', 'address silent', 'activate 1.0.0', 'start 1.0.0']);
     expect(await rig.store.current()).toEqual(from);
     expect(rig.workload.running?.target).toEqual({ ref: from, entry: '/memory/1.0.0/run' });
+  });
+
+  it('drains a version only where an operator goes back from it: one that failed is not waited for', async () => {
+    const drain = createFakeDrain({ tookMs: 1, connectionsLeft: 0, fault: null }, rig.calls);
+    for (const trigger of ['schedule', 'rollback'] as const) {
+      await rig.workload.start({ ref: to, entry: '/memory/1.1.0/run' }, NEVER);
+      rig.calls.length = 0;
+      rig.probe.script = ['refused', 200];
+      const going = rollback({ ...rig, drain }, SETTINGS)(
+        { attempt: { ...attempt(), trigger }, plan: { from, to }, verdict: VERDICT },
+        NEVER,
+      );
+      await rig.clock.advance(5_000);
+      await going;
+      expect(rig.calls.slice(0, 2), trigger).toEqual(
+        trigger === 'rollback' ? ['drain 1.1.0', 'stop'] : ['stop', 'address silent'],
+      );
+    }
   });
 
   it('starts the old version though it cannot be pointed to, and says that it failed', async () => {

@@ -4,6 +4,7 @@ import { addressIsFree } from '../../src/services/address.ts';
 import { swap } from '../../src/services/swap.ts';
 import type { VersionRef } from '../../src/types.ts';
 import { refusal } from '../fixtures/refusal.ts';
+import { createFakeDrain } from '../fakes/drain.ts';
 import { attempt } from '../machines/values.ts';
 import { createRig, damage, install, NEVER, SETTINGS, type Rig } from './rig.ts';
 
@@ -27,6 +28,22 @@ describe('swap', () => {
     expect(rig.calls).toEqual(['stop', 'address silent', 'activate 1.1.0', 'start 1.1.0']);
     expect(rig.workload.running).toEqual({ pid, target: { ref: to, entry: '/memory/1.1.0/run' } });
     expect(await rig.store.current()).toEqual(to);
+  });
+
+  it('drains the old before it is stopped, and tells how that went', async () => {
+    const drained = { tookMs: 20, connectionsLeft: 3, fault: 'expected nobody, found 3 connections' };
+    const ports = { ...rig, drain: createFakeDrain(drained, rig.calls) };
+    await swap(ports, SETTINGS)({ attempt: attempt(), plan: { from, to } }, NEVER);
+    expect(rig.calls.slice(0, 2)).toEqual(['drain 1.0.0', 'stop']);
+    expect(rig.reporter.reports).toContainEqual({ kind: 'drained', version: '1.0.0', drained });
+  });
+
+  it('drains nobody where nothing runs', async () => {
+    await rig.workload.stop(NEVER);
+    rig.calls.length = 0;
+    const drain = createFakeDrain(null, rig.calls);
+    await swap({ ...rig, drain }, SETTINGS)({ attempt: attempt(), plan: { from, to } }, NEVER);
+    expect(rig.calls[0]).toBe('stop');
   });
 
   it('waits a while for the address to fall silent', async () => {

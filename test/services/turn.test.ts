@@ -148,6 +148,18 @@ describe('a rollout', () => {
     expect(await lastLook()).toMatchObject({ go: true });
   });
 
+  it('goes by the line of this host’s group, where there is one', async () => {
+    const groups = { canary: { start: SECOND, percent: 100 }, late: { start: SECOND, percent: 0 } };
+    await serve(rig, { ...VERSION, rollout: { start: SECOND, percent: 0, groups } });
+    expect(await look({}, { group: 'canary' })).toMatchObject({ found: 'release' });
+    expect(await look({}, { group: 'late' })).toMatchObject({
+      reason:
+        '1.1.0 on stable is rolled out bit by bit to group late, and this host is not in the share that has it',
+    });
+    expect(await look({}, { group: 'unheard-of' })).toMatchObject({ error: { code: 'HELD_BACK' } });
+    expect(await look()).toMatchObject({ error: { code: 'HELD_BACK' } });
+  });
+
   it('takes nobody before its start', async () => {
     await serve(rig, { ...VERSION, rollout: { start: SECOND + 60, percent: 100 } });
     expect(await look()).toMatchObject({ error: { code: 'HELD_BACK' } });

@@ -3,8 +3,7 @@ import { Option, type Command } from 'commander';
 import { UpdateError } from '../../errors.ts';
 import { blockVersions } from '../../publish/block.ts';
 import { refreshHead } from '../../publish/edit-head.ts';
-import { setRollout } from '../../publish/rollout-head.ts';
-import type { RolloutWish } from '../../publish/head-body.ts';
+import { setRollout, type RolloutChange } from '../../publish/rollout-head.ts';
 import type { CliContext } from '../context.ts';
 import { help } from '../help.ts';
 import {
@@ -14,6 +13,7 @@ import {
   withHeads,
   type HeadCommandOptions,
 } from '../feed-options.ts';
+import { rolloutText } from '../feed-text.ts';
 import { instantSeconds, percentage, seconds, semverVersion } from '../options.ts';
 
 interface EditOptions extends HeadCommandOptions {
@@ -24,7 +24,11 @@ interface RolloutCommand extends EditOptions {
   readonly percent?: number;
   readonly duration?: number;
   readonly start?: number;
+  readonly group?: string;
+  readonly ungroup?: string;
   readonly all?: true;
+  readonly stop?: true;
+  readonly shrink?: true;
 }
 
 const KEYS = 'the private head key of a channel; repeat it for each channel';
@@ -73,7 +77,10 @@ function addRollout(feed: Command, context: CliContext): void {
   const command = feed
     .command('rollout')
     .summary('change how a release reaches the fleet')
-    .description('Changes how the release that a channel names reaches the fleet. Safe to run again.');
+    .description(
+      `Changes how the release that a channel names reaches the fleet. Safe to run again. Fewer hosts than are offered it by now only with
+--shrink or --stop, which take nothing from the hosts that have it.`,
+    );
   withChannels(withHeads(command, KEYS))
     .addOption(new Option('--percent <percent>', 'offer it to this share of hosts').argParser(percentage))
     .addOption(
@@ -82,9 +89,38 @@ function addRollout(feed: Command, context: CliContext): void {
         .conflicts('percent'),
     )
     .option('--start <instant>', 'not before this instant; unless told, what it was, or now', instantSeconds)
-    .addOption(
-      new Option('--all', 'offer it to every host at once').conflicts(['percent', 'duration', 'start']),
+    .option(
+      '--group <name>',
+      'all of this for the hosts of a group (`fleet.group`) only; daemons that are older than groups then read the heads of older keys, or none',
     )
+    .addOption(
+      new Option('--ungroup <name>', 'treat the hosts of this group as all others').conflicts([
+        'group',
+        'percent',
+        'duration',
+        'start',
+      ]),
+    )
+    .addOption(
+      new Option('--all', 'offer it to every host at once').conflicts([
+        'percent',
+        'duration',
+        'start',
+        'group',
+        'ungroup',
+      ]),
+    )
+    .addOption(
+      new Option('--stop', 'offer it to no further host, of no group').conflicts([
+        'percent',
+        'duration',
+        'start',
+        'group',
+        'ungroup',
+        'all',
+      ]),
+    )
+    .option('--shrink', 'also where fewer hosts are offered it then than now')
     .addHelpText(
       'after',
       help(
@@ -93,17 +129,27 @@ function addRollout(feed: Command, context: CliContext): void {
       ),
     )
     .action(async (options: RolloutCommand) => {
-      const rollout = wishOf(options);
-      for (const head of await headOptionsByChannel(options, context))
-        report('published', await setRollout({ ...head, rollout }), context);
+      const change = changeOf(options);
+      for (const head of await headOptionsByChannel(options, context)) {
+        const published = await setRollout({ ...head, change, shrink: options.shrink });
+        report('published', published, context);
+        for (const line of rolloutText(published.head.rollout, head.now ?? context.now()))
+          context.print(line);
+      }
     });
 }
 
-function wishOf({ percent, duration, start, all }: RolloutCommand): RolloutWish | null {
-  if (all === true) return null;
+function changeOf(options: RolloutCommand): RolloutChange {
+  const { percent, duration, start, group, ungroup, all, stop } = options;
+  if (all === true) return { kind: 'all' };
+  if (stop === true) return { kind: 'stop' };
+  if (ungroup !== undefined) return { kind: 'ungroup', group: ungroup };
   if (percent === undefined && duration === undefined)
-    throw new UpdateError('USAGE', 'expected --percent, --duration or --all, found none of them');
-  return { percent, duration, start };
+    throw new UpdateError(
+      'USAGE',
+      'expected --percent, --duration, --all, --stop or --ungroup, found none of them',
+    );
+  return { kind: 'line', group, wish: { percent, duration, start } };
 }
 
 function addRefresh(feed: Command, context: CliContext): void {

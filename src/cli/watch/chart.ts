@@ -1,9 +1,9 @@
 /** The lifecycle as a line of states with the current one lit, and the way back below it where it is taken. Pure. */
 import type { StateName } from '../../types.ts';
 import { lineWidth, type Line, type Piece } from './line.ts';
-import { FAILURE_PATH, HAPPY_PATH, type WatchModel } from './model.ts';
+import { DAEMON_PATH, FAILURE_PATH, HAPPY_PATH, OVERLAP_PATH, type WatchModel } from './model.ts';
 
-type HappyState = (typeof HAPPY_PATH)[number];
+type HappyState = (typeof HAPPY_PATH)[number] | (typeof OVERLAP_PATH)[number] | (typeof DAEMON_PATH)[number];
 
 const SHORT: Readonly<Record<HappyState, string>> = {
   idle: 'idle',
@@ -13,9 +13,22 @@ const SHORT: Readonly<Record<HappyState, string>> = {
   staging: 'stage',
   waiting: 'wait',
   swapping: 'swap',
+  overlapping: 'overlap',
+  draining: 'drain',
   probing: 'probe',
   committed: 'commit',
+  handingOver: 'hand over',
 };
+
+/** The way of the attempt that is shown, as far as it goes well. */
+function wayOf({ state, attempt }: WatchModel): readonly HappyState[] {
+  const takes = (way: readonly StateName[]): boolean =>
+    way.some((each) => each === state || attempt?.path.includes(each) === true);
+  const way = takes(OVERLAP_PATH)
+    ? HAPPY_PATH.flatMap<HappyState>((each) => (each === 'swapping' ? OVERLAP_PATH : each))
+    : HAPPY_PATH;
+  return takes(DAEMON_PATH) ? [...way, ...DAEMON_PATH] : way;
+}
 
 /** How a state is drawn; the current one also without colours. */
 function piece(
@@ -39,7 +52,7 @@ function failedIn({ attempt }: WatchModel): StateName | null {
 
 function happyLine(model: WatchModel, nameOf: (state: HappyState) => string, separator: string): Line {
   const failed = failedIn(model);
-  return HAPPY_PATH.flatMap((state, index) => [
+  return wayOf(model).flatMap((state, index) => [
     ...(index === 0 ? [] : [{ text: separator, tone: 'dim' } as const]),
     piece(nameOf(state), state, model, state === failed),
   ]);

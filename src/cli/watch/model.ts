@@ -26,6 +26,12 @@ export const HAPPY_PATH = [
   'committed',
 ] as const satisfies readonly StateName[];
 
+/** What stands in the place of `swapping` where the new version runs beside the old one first. */
+export const OVERLAP_PATH = ['overlapping', 'draining'] as const satisfies readonly StateName[];
+
+/** What follows where the daemon is replaced, too. */
+export const DAEMON_PATH = ['handingOver'] as const satisfies readonly StateName[];
+
 /** The way back. */
 export const FAILURE_PATH = ['rollingBack', 'rolledBack', 'failed'] as const satisfies readonly StateName[];
 
@@ -133,7 +139,7 @@ function entered(model: WatchModel, event: StateEvent): WatchModel {
       to: to ?? before.to,
       path: [...before.path, state],
       // A rollback probes the old version: that is another strip.
-      ticks: state === 'probing' || state === 'rollingBack' ? [] : before.ticks,
+      ticks: state === 'overlapping' || state === 'probing' || state === 'rollingBack' ? [] : before.ticks,
     },
   };
 }

@@ -81,6 +81,19 @@ export const statusSchema = shape<Status>()(
       commit: z.string(),
       key_ids: z.array(z.string()),
       development_keys: z.boolean(),
+      from: z.string().nullable().describe('The release that this daemon came with; null: installed.'),
+      trial: z
+        .strictObject({
+          version: z.string(),
+          starts: z.int().min(0),
+          acknowledged: z.boolean().describe('It said that it is up, and is on probation.'),
+        })
+        .nullable()
+        .describe('A daemon that took over and is not trusted yet.'),
+      failed: z
+        .strictObject({ ...errorMembers, version: z.string(), at: time })
+        .nullable()
+        .describe('The daemon that failed last, while it is in quarantine.'),
     }),
     warnings: z.array(timedError),
   }),

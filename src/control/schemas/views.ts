@@ -123,6 +123,9 @@ export const waitingView = shape<WaitingView>()(
 export const quarantineView = shape<QuarantineView>()(
   z.strictObject({
     digest: z.string(),
+    role: z
+      .enum(['release', 'daemon'])
+      .describe('What failed; of a daemon, the digest is the SHA-256 of its file.'),
     version: z.string(),
     at: time,
     reason: errorView,

@@ -19,18 +19,30 @@ export interface Survivor {
   readonly version: string;
 }
 
+/** Which of two versions that may run at once: the workload, or the one that is tried beside it. */
+export type Place = 'main' | 'beside';
+
 /** Starts and ends processes. Only the supervisor uses it. */
 export interface Processes {
-  /** Starts `target` through the gate: its identity is on disk before its first instruction runs. */
-  launch(target: LaunchTarget, signal: AbortSignal): Promise<LaunchedProcess>;
+  /**
+   * Starts `target` through the gate: its identity is on disk before its first instruction runs. What ran in the same place is ended
+   * first, and nothing in the other.
+   *
+   * @param place - `main` unless told
+   */
+  launch(target: LaunchTarget, signal: AbortSignal, place?: Place): Promise<LaunchedProcess>;
+  /** Tells what was launched beside that clients are its own now; a program that does not listen for it takes them from its start. */
+  promote(process: LaunchedProcess): Promise<void>;
+  /** Nothing is in the place `main` any more: what was launched beside is, from now on. Durable when it resolves; again: does nothing. */
+  relieve(): Promise<void>;
   /** SIGTERM to the leader; after `graceMs` SIGKILL to the whole group. Resolves when no process of the group is left. */
   terminate(process: LaunchedProcess, graceMs: number): Promise<void>;
   /**
    * Takes over the process that an earlier daemon left, if it runs still and is of this version, as if it had been launched here; null
-   * when it is not. It never starts or ends anything.
+   * when it is not. What ran beside it is ended.
    */
   adopt(target: LaunchTarget): Promise<LaunchedProcess | null>;
-  /** Ends whatever group an earlier daemon left, known by boot id, pid and start time; null if there was none. */
+  /** Ends whatever groups an earlier daemon left, known by boot id, pid and start time; null if there was none. */
   endSurvivor(graceMs: number): Promise<Survivor | null>;
 }
 
@@ -55,7 +67,12 @@ export interface Beside {
   start(target: LaunchTarget, signal: AbortSignal): Promise<{ pid: number }>;
   /** Ends it, and its whole group. Nothing beside: does nothing. */
   end(signal: AbortSignal): Promise<void>;
-  /** It takes the place of what ran: that is stopped, with its group, and the other is the one supervised. Again: does nothing. */
+  /** Tells it that it may take clients. Nothing beside: does nothing. */
+  promote(signal: AbortSignal): Promise<void>;
+  /**
+   * It takes the place of what ran: that is stopped, with its group, and the other is the one supervised. Again: does nothing. Rejects with
+   * `PROBE_EXITED` where it has ended meanwhile: then nothing runs.
+   */
   relieve(signal: AbortSignal): Promise<void>;
 }
 

@@ -8,6 +8,7 @@ import type {
   Plan,
   ProbeEvidence,
   Release,
+  Successor,
   Trigger,
   Verified,
   VersionRef,
@@ -16,8 +17,9 @@ import type {
 
 const digest = (letter: string): string => letter.repeat(64);
 
-const OLD: VersionRef = { origin: 'store', version: '1.0.0', digest: digest('a') };
-const NEW: VersionRef = { origin: 'store', version: '1.1.0', digest: digest('b') };
+type Stored = Extract<VersionRef, { origin: 'store' }>;
+const OLD: Stored = { origin: 'store', version: '1.0.0', digest: digest('a') };
+const NEW: Stored = { origin: 'store', version: '1.1.0', digest: digest('b') };
 const FULL = { kind: 'feed', path: 'bundles/1.1.0.jws', size: 1000, sha256: digest('c') } as const;
 const DELTA = { kind: 'feed', path: 'bundles/1.0.0-1.1.0.jws', size: 100, sha256: digest('d') } as const;
 
@@ -73,6 +75,8 @@ export const VERIFIED: Verified = {
 };
 /** What a good probe saw. */
 export const EVIDENCE: ProbeEvidence = { polls: 3, tookMs: 1200, last: 'HTTP 200' };
+/** The daemon in the new release. */
+export const SUCCESSOR: Successor = { ref: NEW, sha256: digest('f') };
 /** The new version, watched. */
 export const WATCH: Watch = { version: NEW, previous: OLD };
 /** Why an attempt goes back. */

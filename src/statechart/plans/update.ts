@@ -16,6 +16,7 @@ import {
   OFFERS,
   PLAN,
   RELEASE,
+  SUCCESSOR,
   VERDICTS,
   VERIFIED,
   WATCH,
@@ -80,6 +81,20 @@ export const UPDATE_SAMPLES: Samples<Steps> = {
         attempt: ATTEMPTS.schedule,
         plan: PLAN,
         verdict: VERDICTS.interrupted,
+        watch: null,
+        paused: null,
+      },
+    },
+    {
+      name: 'handsOver',
+      inject: 'the daemon starts; it is the one of a release that was handed over to, and has yet to say so',
+      rare: true,
+      output: {
+        next: 'handingOver',
+        attempt: ATTEMPTS.schedule,
+        plan: PLAN,
+        successor: SUCCESSOR,
+        afterCommit: true,
         watch: null,
         paused: null,
       },
@@ -158,9 +173,27 @@ export const UPDATE_SAMPLES: Samples<Steps> = {
   stage: [{ name: 'staged', inject: 'the version is complete on disk', output: RELEASE }],
   gate: [
     {
-      name: 'mayGo',
+      name: 'maySwap',
       inject: 'the gate is open, and the last look finds nothing against it',
       output: { go: true, plan: PLAN, way: 'swap', successor: null },
+    },
+    {
+      name: 'withDaemon',
+      inject: 'the same, and the release carries a daemon that is another than the one that runs',
+      rare: true,
+      output: { go: true, plan: PLAN, way: 'swap', successor: SUCCESSOR },
+    },
+    {
+      name: 'mayOverlap',
+      inject: 'the same as `maySwap`, with `workload.swap: overlap`',
+      rare: true,
+      output: { go: true, plan: PLAN, way: 'overlap', successor: null },
+    },
+    {
+      name: 'mayHandOver',
+      inject: 'the gate is open, and the release carries nothing but another daemon',
+      rare: true,
+      output: { go: true, plan: PLAN, way: 'handOver', successor: SUCCESSOR },
     },
     {
       name: 'superseded',

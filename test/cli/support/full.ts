@@ -6,7 +6,16 @@ import { coreWithDaemon } from './core.ts';
 import type { Script } from './fake-client.ts';
 
 const error = viewOf('PROBE_TIMEOUT', 'HTTP 500');
-const quarantine = [{ digest: DIGEST.bad, version: '1.2.0', at: ago(9), reason: error, evidence: ['seen'] }];
+const quarantine = [
+  {
+    digest: DIGEST.bad,
+    role: 'release' as const,
+    version: '1.2.0',
+    at: ago(9),
+    reason: error,
+    evidence: ['seen'],
+  },
+];
 const log: LogView = { at: ago(1), level: 'warn', message: 'm', attempt: 'a1', code: 'BUSY' };
 const window = { open: false, opens_at: ago(-60), closes_at: null };
 

@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { colourStyle, plainStyle } from '../../../src/cli/style.ts';
 import { widthOf } from '../../../src/cli/text-width.ts';
 import {
+  DAEMON_PATH,
   FAILURE_PATH,
   HAPPY_PATH,
+  OVERLAP_PATH,
   NOTHING_KNOWN,
   withEvent,
   withoutAnswer,
@@ -183,7 +185,13 @@ describe('the live view', () => {
 
 describe('the chart', () => {
   it('lights exactly the current state, whichever it is', () => {
-    for (const state of [...HAPPY_PATH, ...FAILURE_PATH, 'recovering'] as const) {
+    for (const state of [
+      ...HAPPY_PATH,
+      ...OVERLAP_PATH,
+      ...DAEMON_PATH,
+      ...FAILURE_PATH,
+      'recovering',
+    ] as const) {
       const lit = drawn(after(entered(state)), 120).match(/\[[a-zA-Z]+\]/g);
       expect(lit, state).toEqual([`[${state}]`]);
     }
@@ -196,6 +204,17 @@ describe('the chart', () => {
     [40, '[downloading]'],
   ])('fits into %i columns', (columns, line) => {
     expect(chart(downloading, columns)).toBe(line);
+  });
+
+  it('shows the way that the attempt takes', () => {
+    const beside = after(...HAPPY_PATH.slice(1, 6).map((state) => entered(state)), entered('overlapping'));
+    expect(chart(beside, 90)).toBe(
+      'idle → check → download → verify → stage → wait → [overlap] → drain → probe → commit',
+    );
+    const daemon = after(...HAPPY_PATH.slice(1).map((state) => entered(state)), entered('handingOver'));
+    expect(chart(daemon, 90)).toBe(
+      'idle → check → download → verify → stage → wait → swap → probe → commit → [hand over]',
+    );
   });
 
   it('is whole from 60 columns on', () => {

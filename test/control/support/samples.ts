@@ -58,7 +58,15 @@ export function sampleStatus(changes: Partial<Status> = {}): Status {
       health: { healthy: true, detail: 'HTTP 200' },
     },
     last_attempt: sampleAttempt(),
-    updater: { version: '1.0.0', commit: 'abc1234', key_ids: ['k'.repeat(43)], development_keys: false },
+    updater: {
+      version: '1.0.0',
+      commit: 'abc1234',
+      key_ids: ['k'.repeat(43)],
+      development_keys: false,
+      from: null,
+      trial: null,
+      failed: null,
+    },
     warnings: [],
     ...changes,
   };
@@ -100,6 +108,7 @@ export function sampleVersions(): readonly StoredVersionView[] {
 export function sampleQuarantine(changes: Partial<QuarantineView> = {}): QuarantineView {
   return {
     digest: DIGEST.bad,
+    role: 'release',
     version: '1.2.0',
     at: ago(3600),
     reason: { code: 'PROBE_TIMEOUT', message: 'HTTP 500 for 60 s', next: 'Read the workload’s log.' },

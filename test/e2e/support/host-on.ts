@@ -248,11 +248,45 @@ export async function createHostOn(
         await exitOf(daemon);
         clearTimeout(force);
       }
+      for (const pid of await calledWith(configFile)) await endAndWait(pid);
       await endLeftovers(stateDir, childPidFile);
       await feed.close();
       await rm(root, { recursive: true, force: true });
     },
   };
+}
+
+/** Daemons and guards that nobody waits for: those whose command line names this host's own configuration. */
+async function calledWith(configFile: string): Promise<number[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      try {
+        return (await readFile(`/proc/${String(pid)}/cmdline`, 'utf8')).split('\0').includes(configFile);
+      } catch {
+        return false;
+      }
+    }),
+  );
+  return pids.filter((_, index) => found[index] === true);
+}
+
+/** SIGTERM, and SIGKILL where that does not help. */
+async function endAndWait(pid: number): Promise<void> {
+  for (const [signal, patienceMs] of [
+    ['SIGTERM', 8_000],
+    ['SIGKILL', 8_000],
+  ] as const) {
+    try {
+      process.kill(pid, signal);
+      await eventually('its end', async () => ((await isAlive(pid)) ? null : true), undefined, {
+        patienceMs,
+      });
+      return;
+    } catch {
+      // It has ended by itself, or does not care.
+    }
+  }
 }
 
 /** Ends what a killed daemon left: the recorded workload's group, and a child that a test's workload named. */

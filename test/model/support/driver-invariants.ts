@@ -4,16 +4,19 @@ import type { Moment, PlanRun } from './driver.ts';
 
 /** What may follow on a state, by the table in the design. */
 const LEADS_TO: Readonly<Record<string, readonly string[]>> = {
-  recovering: ['idle', 'probing', 'rollingBack', 'failed'],
+  recovering: ['idle', 'probing', 'handingOver', 'rollingBack', 'failed'],
   idle: ['checking', 'downloading', 'rollingBack', 'rolledBack'],
   checking: ['downloading', 'idle'],
   downloading: ['verifying', 'idle'],
   verifying: ['staging', 'idle', 'downloading'],
   staging: ['waiting', 'idle'],
-  waiting: ['swapping', 'idle'],
+  waiting: ['swapping', 'overlapping', 'handingOver', 'idle'],
   swapping: ['probing', 'rollingBack'],
+  overlapping: ['draining', 'rollingBack'],
+  draining: ['probing', 'rollingBack'],
   probing: ['committed', 'rollingBack'],
-  committed: ['idle'],
+  committed: ['handingOver', 'idle'],
+  handingOver: ['idle', 'rolledBack'],
   rollingBack: ['rolledBack', 'failed'],
   rolledBack: ['idle'],
   failed: ['rollingBack', 'recovering'],
@@ -29,15 +32,20 @@ const SERVICES: Readonly<Record<string, readonly string[]>> = {
   staging: ['stage'],
   waiting: ['gate'],
   swapping: ['swap'],
+  overlapping: ['overlap'],
+  draining: ['drain'],
   probing: ['probe'],
   committed: ['commit'],
+  handingOver: ['handOver'],
   rollingBack: ['rollback'],
   rolledBack: ['quarantine'],
   failed: [],
 };
 
 /** The services that stop, start or judge the workload. */
-const TOUCHES = new Set(['swap', 'probe', 'rollback']);
+const TOUCHES = new Set(['swap', 'overlap', 'drain', 'probe', 'rollback']);
+/** What may be gone back from. */
+const FAILS_BACK = new Set(['swap', 'overlap', 'drain', 'probe', 'rollback']);
 
 /** The workload is touched only past the gate, on the way back, or where start-up found it touched. */
 function touchedOnlyPastTheGate({ world: { asked } }: PlanRun): void {
@@ -46,15 +54,30 @@ function touchedOnlyPastTheGate({ world: { asked } }: PlanRun): void {
     const before = asked[index - 1];
     const { plan, verdict } = input as { plan?: unknown; verdict?: unknown };
     expect(plan, `${service} is asked without a plan`).toBeTruthy();
-    if (service === 'swap') expect(before).toMatchObject({ service: 'gate', ending: 'done' });
-    if (service === 'probe') expect(['swap', 'recover']).toContain(before?.service);
+    if (service === 'swap' || service === 'overlap')
+      expect(before).toMatchObject({ service: 'gate', ending: 'done' });
+    // The old version is stopped only once the new one is healthy.
+    if (service === 'drain') expect(before).toMatchObject({ service: 'overlap', ending: 'done' });
+    if (service === 'probe') expect(['swap', 'drain', 'recover']).toContain(before?.service);
     if (service === 'rollback') {
       expect(verdict, 'going back without a verdict').toBeTruthy();
       // A retry comes after a rollback that failed; idle, when an operator or a crash loop wants it.
-      expect(['swap', 'probe', 'recover', 'rollback', 'schedule', 'watch']).toContain(before?.service);
-      if (before?.service === 'swap' || before?.service === 'probe' || before?.service === 'rollback')
-        expect(before.ending).toBe('failed');
+      expect([...FAILS_BACK, 'recover', 'schedule', 'watch']).toContain(before?.service);
+      if (before !== undefined && FAILS_BACK.has(before.service)) expect(before.ending).toBe('failed');
     }
+  });
+}
+
+/** A daemon gives way only where the workload is committed, or is not what changes; and its failure never goes back from the workload. */
+function daemonLeavesTheWorkloadAlone({ world: { asked } }: PlanRun): void {
+  asked.forEach(({ service, input }, index) => {
+    if (service !== 'handOver') return;
+    const { successor, afterCommit } = input as { successor?: unknown; afterCommit?: boolean };
+    expect(successor, 'a daemon gives way to no other').toBeTruthy();
+    const before = asked[index - 1]?.service;
+    expect(['gate', 'commit', 'recover']).toContain(before);
+    if (before !== 'recover') expect(afterCommit).toBe(before === 'commit');
+    expect(['quarantine', 'schedule', undefined]).toContain(asked[index + 1]?.service);
   });
 }
 
@@ -92,5 +115,6 @@ export function expectInvariants(run: PlanRun): void {
   const last = moments.at(-1);
   for (const { service } of world.waiting()) expect(SERVICES[last?.state ?? ''] ?? []).toContain(service);
   touchedOnlyPastTheGate(run);
+  daemonLeavesTheWorkloadAlone(run);
   noneForgotten(run);
 }

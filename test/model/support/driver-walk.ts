@@ -206,9 +206,14 @@ const failures: readonly { readonly service: StepName; readonly order: Order }[]
   { service: 'verify', order: { special: 'runsAlready' } },
   { service: 'gate', order: { special: 'superseded' } },
 ];
-const byService = Map.groupBy(failures, ({ service }) => service);
+const byService = Map.groupBy(failures, ({ service, order }) =>
+  'special' in order ? `${service} ${order.special}` : service,
+);
 
-/** First the service, then what happens to it: a service with many codes is not unluckier than another. */
+/**
+ * First the service, then what happens to it: a service with many codes is not unluckier than another, and what it may say that is no
+ * failure is not lost among them.
+ */
 const orderFailure = fc
   .constantFrom(...byService.values())
   .chain((of) => fc.constantFrom(...of))

@@ -46,6 +46,9 @@ export function referenceModel(): ReferenceModel {
   let fullLeft = false;
   let turned = false;
   let going: { readonly to: string } | null = null;
+  // The release carries a daemon that is to take this one's place; its workload is committed already.
+  let daemonToo = false;
+  let committed = false;
   // What an operator wished last, since the daemon started; `undefined` while nothing was said.
   let wish: ErrorCode | null | undefined;
 
@@ -59,12 +62,16 @@ export function referenceModel(): ReferenceModel {
     fullLeft = false;
     turned = false;
     going = null;
+    daemonToo = false;
+    committed = false;
   };
   const end = (outcome: string): void => {
     now.ended = { id: now.attempt ?? '', outcome };
     Object.assign(now, { state: 'idle', attempt: null, owing: false });
     turned = false;
     going = null;
+    daemonToo = false;
+    committed = false;
   };
   const goBack = (): void => {
     turned = true;
@@ -96,6 +103,8 @@ export function referenceModel(): ReferenceModel {
     }
     now.attempt = output.attempt.id;
     going = { to: output.plan.to.version };
+    daemonToo = output.next === 'handingOver';
+    committed = output.next === 'handingOver' && output.afterCommit;
     now.state = output.next;
     turned = output.next === 'rollingBack';
   };
@@ -146,10 +155,17 @@ export function referenceModel(): ReferenceModel {
           break;
         }
         going = { to: passed.plan.to.version };
-        now.state = 'swapping';
+        daemonToo = passed.successor !== null;
+        now.state = { swap: 'swapping', overlap: 'overlapping', handOver: 'handingOver' }[
+          passed.way
+        ] as StateName;
         break;
       }
+      case 'overlap':
+        now.state = 'draining';
+        break;
       case 'swap':
+      case 'drain':
         now.state = 'probing';
         break;
       case 'probe':
@@ -157,6 +173,11 @@ export function referenceModel(): ReferenceModel {
         break;
       case 'commit':
         now.watched = given('commit').version.version;
+        committed = true;
+        if (daemonToo) now.state = 'handingOver';
+        else end('committed');
+        break;
+      case 'handOver':
         end('committed');
         break;
       case 'rollback':
@@ -164,7 +185,7 @@ export function referenceModel(): ReferenceModel {
         break;
       case 'quarantine':
         if (now.paused === 'QUARANTINE_FAILED') now.paused = wished();
-        end('rolledBack');
+        end(committed ? 'committed' : 'rolledBack');
         break;
     }
   };
@@ -182,8 +203,14 @@ export function referenceModel(): ReferenceModel {
           now.state = 'failed';
           break;
         case 'swapping':
+        case 'overlapping':
+        case 'draining':
         case 'probing':
           goBack();
+          break;
+        case 'handingOver':
+          // The workload runs on; only the daemon is judged.
+          now.state = 'rolledBack';
           break;
         case 'committed': {
           // It runs and is healthy: it is watched like any other, and goes back if it crashes.
@@ -196,7 +223,7 @@ export function referenceModel(): ReferenceModel {
           now.state = 'failed';
           break;
         case 'rolledBack':
-          now.ended = { id: now.attempt ?? '', outcome: 'rolledBack' };
+          now.ended = { id: now.attempt ?? '', outcome: committed ? 'committed' : 'rolledBack' };
           Object.assign(now, { state: 'idle', paused: code, owing: true });
           break;
         default:
@@ -254,6 +281,8 @@ export function referenceModel(): ReferenceModel {
       });
       turned = false;
       going = null;
+      daemonToo = false;
+      committed = false;
       wish = undefined;
     },
   };

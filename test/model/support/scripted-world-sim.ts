@@ -6,7 +6,17 @@ import { fromPromise, type PromiseActorLogic } from 'xstate';
 import { ERROR_CODES, type ErrorCode } from '../../../src/error-codes.ts';
 import { UpdateError, type ErrorRecord } from '../../../src/errors.ts';
 import type { Recovered, StepName, Steps, Verdict } from '../../../src/steps.ts';
-import type { Attempt, Ended, Offer, Plan, Release, StateName, VersionRef } from '../../../src/types.ts';
+import type {
+  Attempt,
+  Ended,
+  Offer,
+  Plan,
+  Release,
+  StateName,
+  Successor,
+  VersionRef,
+  Way,
+} from '../../../src/types.ts';
 import { UPDATE_SAMPLES } from '../../../src/statechart/plans/update.ts';
 
 /** How long each service takes, seconds. */
@@ -37,8 +47,11 @@ const STATE_OF: Readonly<Partial<Record<StepName, StateName>>> = {
   stage: 'staging',
   gate: 'waiting',
   swap: 'swapping',
+  overlap: 'overlapping',
+  drain: 'draining',
   probe: 'probing',
   commit: 'committed',
+  handOver: 'handingOver',
   rollback: 'rollingBack',
   quarantine: 'rolledBack',
 };
@@ -66,6 +79,8 @@ interface InFlight {
   readonly state: StateName;
   readonly plan: Plan | null;
   readonly verdict: Verdict | null;
+  readonly successor: Successor | null;
+  readonly afterCommit: boolean;
   readonly suspended: boolean;
 }
 
@@ -74,10 +89,23 @@ export const release = (n: number): Release => ({
   version: `1.${String(n)}.0`,
   digest: n.toString(16).padStart(64, '0'),
 });
-const ref = (version: string): VersionRef => ({
+const ref = (version: string): Extract<VersionRef, { origin: 'store' }> => ({
   origin: 'store',
   ...release(Number(version.split('.')[1])),
 });
+
+/** What is in a release, and how this host takes it: every second one carries a daemon, every fourth nothing else. */
+const contentOf = (n: number): { readonly way: Way; readonly daemon: boolean } =>
+  (
+    [
+      { way: 'swap', daemon: false },
+      { way: 'overlap', daemon: false },
+      { way: 'swap', daemon: true },
+      { way: 'handOver', daemon: true },
+    ] as const
+  )[n % 4] ?? { way: 'swap', daemon: false };
+const contents = (version: string): ReturnType<typeof contentOf> => contentOf(Number(version.split('.')[1]));
+const daemonOf = (version: string): Successor => ({ ref: ref(version), sha256: ref(version).digest });
 
 /** The host. */
 export interface SimWorld {
@@ -88,6 +116,11 @@ export interface SimWorld {
   current: string;
   readonly marks: Map<string, { previous: string; watched: boolean }>;
   readonly quarantine: Set<string>;
+  /** The release that the running daemon came from. */
+  daemon: string;
+  /** Daemons that failed, by their releases: known to whoever comes back, until it is written down. */
+  failedDaemon: string | null;
+  readonly quarantinedDaemons: Set<string>;
   /** Versions that run though their commit could not be recorded. */
   readonly unrecorded: Set<string>;
   readonly orders: Map<StepName, Order>;
@@ -129,15 +162,17 @@ export function simWorld(): SimWorld {
   const enter = (service: StepName, input: Record<string, unknown>): void => {
     const state = STATE_OF[service];
     if (state === undefined) return;
-    const { attempt, plan, verdict } = input as unknown as Partial<Steps['rollback']['input']> & {
-      attempt: Attempt;
-    };
+    const { attempt, plan, verdict, successor, afterCommit } = input as unknown as Partial<
+      Steps['rollback']['input'] & Steps['handOver']['input']
+    > & { attempt: Attempt };
     const before = world.inFlight?.attempt.id === attempt.id ? world.inFlight : null;
     world.inFlight = {
       attempt,
       state,
       plan: plan ?? before?.plan ?? null,
       verdict: verdict ?? before?.verdict ?? null,
+      successor: successor ?? null,
+      afterCommit: afterCommit === true,
       suspended: false,
     };
   };
@@ -185,7 +220,17 @@ export function simWorld(): SimWorld {
             };
       return { next: 'idle', ended, watch: watchOf(world.current), paused };
     }
-    const { attempt, plan, state, suspended } = inFlight;
+    const { attempt, plan, state, suspended, successor, afterCommit } = inFlight;
+    if (successor !== null)
+      return {
+        next: 'handingOver',
+        attempt,
+        plan,
+        successor,
+        afterCommit,
+        watch: watchOf(world.current),
+        paused,
+      };
     const watch = watchOf(plan.from.version);
     if (state === 'committed' || (state === 'probing' && suspended))
       return { next: 'probing', attempt, plan, pid: 1, watch, paused };
@@ -217,6 +262,10 @@ export function simWorld(): SimWorld {
 
   /** What a service refuses by itself. */
   const refusal = (service: StepName, input: Record<string, unknown>): ErrorCode | null => {
+    if (service === 'handOver') {
+      const { successor } = input as unknown as Steps['handOver']['input'];
+      return world.failedDaemon === successor.ref.version ? 'DAEMON_FAILED' : null;
+    }
     if (service !== 'verify') return null;
     const { offer } = input as unknown as Steps['verify']['input'];
     const { version } = offer.release ?? release(world.newest);
@@ -241,7 +290,8 @@ export function simWorld(): SimWorld {
         return watched((input as Steps['watch']['input']).watch, order);
       case 'check': {
         const { version } = release(world.newest);
-        if (version === world.current || world.quarantine.has(version))
+        const runs = version === (contents(version).way === 'handOver' ? world.daemon : world.current);
+        if (runs || world.quarantine.has(version))
           return { found: 'nothing', reason: 'nothing newer', error: null };
         return {
           found: 'release',
@@ -257,13 +307,31 @@ export function simWorld(): SimWorld {
         const [sample] = UPDATE_SAMPLES.verify;
         return { ...sample?.output, release: found, unpacked: runs ? null : 'unpacked' };
       }
-      case 'gate':
-        return special === 'superseded'
-          ? { go: false, error: { code: 'SUPERSEDED', message: 'newer' } }
-          : { go: true, plan: { from: ref(world.current), to: { origin: 'store', ...wanted } } };
+      case 'gate': {
+        if (special === 'superseded') return { go: false, error: { code: 'SUPERSEDED', message: 'newer' } };
+        const { version } = wanted;
+        const { way, daemon } = contents(version);
+        const takesDaemon = daemon && world.daemon !== version && !world.quarantinedDaemons.has(version);
+        return {
+          go: true,
+          plan: { from: ref(world.current), to: { origin: 'store', ...wanted } },
+          way,
+          successor: takesDaemon || way === 'handOver' ? daemonOf(version) : null,
+        } satisfies Steps['gate']['output'];
+      }
+      case 'overlap':
+        return { pid: 2 };
       case 'swap':
         world.current = plan.to.version;
         return { pid: 2 };
+      case 'drain':
+        world.current = plan.to.version;
+        return { drained: null };
+      case 'handOver': {
+        const { successor } = input as Steps['handOver']['input'];
+        world.daemon = successor.ref.version;
+        return { note: `the daemon is ${world.daemon} now` };
+      }
       case 'commit':
         world.marks.set(plan.to.version, { previous: plan.from.version, watched: false });
         return { version: plan.to, previous: plan.from };
@@ -271,9 +339,15 @@ export function simWorld(): SimWorld {
         world.current = plan.from.version;
         return UPDATE_SAMPLES.rollback[0]?.output;
       case 'quarantine':
-        for (const owed of (input as Steps['quarantine']['input']).owed ?? [])
-          if (deserves(owed.verdict)) world.quarantine.add(owed.plan.to.version);
-        if (deserves(verdict)) world.quarantine.add(plan.to.version);
+        for (const failed of [
+          ...((input as Steps['quarantine']['input']).owed ?? []),
+          input as Steps['quarantine']['input'],
+        ]) {
+          if (!deserves(failed.verdict)) continue;
+          if (failed.successor !== undefined) world.quarantinedDaemons.add(failed.successor.ref.version);
+          if (failed.afterCommit !== true) world.quarantine.add(failed.plan.to.version);
+        }
+        world.failedDaemon = null;
         return { quarantined: deserves(verdict) };
       case 'download':
       case 'stage':
@@ -308,7 +382,11 @@ export function simWorld(): SimWorld {
           const failing = applies && 'code' in order ? order.code : refusal(service, facts);
           if (failing !== null) {
             // Some swaps fail after they pointed `current` at the new version.
-            if (failing === 'WORKLOAD_START_FAILED') world.current = (facts['plan'] as Plan).to.version;
+            if (service === 'swap' && failing === 'WORKLOAD_START_FAILED')
+              world.current = (facts['plan'] as Plan).to.version;
+            if (service === 'drain' && failing !== 'STAGE_FAILED')
+              world.current = (facts['plan'] as Plan).to.version;
+            if (service === 'handOver') world.failedDaemon = (facts['successor'] as Successor).ref.version;
             if (service === 'commit') world.unrecorded.add((facts['plan'] as Plan).to.version);
             reject(new UpdateError(failing, 'in this world'));
             return { service, code: failing };
@@ -331,6 +409,9 @@ export function simWorld(): SimWorld {
       ['1.1.0', { previous: '1.0.0', watched: true }],
     ]),
     quarantine: new Set(),
+    daemon: '1.0.0',
+    failedDaemon: null,
+    quarantinedDaemons: new Set(),
     unrecorded: new Set(),
     orders: new Map(),
     history: new Map(),

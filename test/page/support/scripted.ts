@@ -140,7 +140,14 @@ export function hostileStatus(): Status {
     last_error: { ...error, at: iso(-5) },
     warnings: [{ ...error, at: iso(-5) }],
     quarantine: [
-      { digest: 'c'.repeat(64), version: long, at: iso(-5), reason: error, evidence: [markup, turned, long] },
+      {
+        digest: 'c'.repeat(64),
+        role: 'release',
+        version: long,
+        at: iso(-5),
+        reason: error,
+        evidence: [markup, turned, long],
+      },
     ],
     workload: {
       ...sampleStatus().workload,

@@ -34,12 +34,12 @@ describe('statecharts/plans.schema.json', () => {
 describe('the text', () => {
   it('counts, groups by state, and says the way there', () => {
     const lines = plansText(document).split('\n');
-    expect(lines[0]).toMatch(/^update: 13 states, \d+ transitions, \d+ plans \(/);
-    expect(lines.filter((line) => /^[a-zA-Z]+ \(\d+\)$/.test(line))).toHaveLength(13);
+    expect(lines[0]).toMatch(/^update: 16 states, \d+ transitions, \d+ plans \(/);
+    expect(lines.filter((line) => /^[a-zA-Z]+ \(\d+\)$/.test(line))).toHaveLength(16);
     const at = lines.indexOf('  idle/watch.done/calm');
     expect(lines.slice(at + 1, at + 3)).toEqual([
       '      the watch is over, and the version did not crash again and again → idle',
-      '      after: recover: nothingLeft, APPLY, download: whole, verify: genuine, stage: staged, gate: mayGo, swap: started, probe: healthy, commit: marked',
+      '      after: recover: nothingLeft, APPLY, download: whole, verify: genuine, stage: staged, gate: maySwap, swap: started, probe: healthy, commit: marked',
     ]);
   });
 });
@@ -85,7 +85,7 @@ describe('coverage', () => {
     });
     const printed = coverageText(coverage);
     expect(printed).toMatch(/✓ recovering\/recover\.error\/otherwise +→ failed +machine, real/);
-    expect(printed).toMatch(/^not covered: .*waiting\/gate\.done\/mayGo/m);
+    expect(printed).toMatch(/^not covered: .*waiting\/gate\.done\/maySwap/m);
     expect(printed).toContain('not in this machine: attic/GO/otherwise');
   });
 

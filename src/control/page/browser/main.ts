@@ -138,7 +138,7 @@ function start(): void {
     drawNow(status);
     drawTimes();
     // An event may be ahead of this status: what it drew stays for as long as its state does.
-    if (status.state !== 'downloading' && status.state !== 'probing') clearProgress();
+    if (!['downloading', 'overlapping', 'probing'].includes(status.state)) clearProgress();
     drawProgress(status.progress);
     drawVersions(status, now);
     drawTrouble(status, now);

@@ -32,6 +32,9 @@ export function endedByError({ outcome }: AttemptView): boolean {
   return outcome === 'error' || outcome === 'refused' || outcome === 'failed';
 }
 
+/** From where only a failure leads back. */
+const TURNS: readonly StateName[] = ['swapping', 'overlapping', 'draining', 'probing'];
+
 /** How a transition came about, as far as it can be told from outside. */
 export type Sort = 'done' | 'event' | 'error';
 
@@ -44,7 +47,10 @@ export type Sort = 'done' | 'event' | 'error';
  */
 export function edgeIds(from: StateName, to: StateName, failed: boolean): string[] {
   const bad =
-    failed || to === 'failed' || (to === 'rollingBack' && (from === 'swapping' || from === 'probing'));
+    failed ||
+    to === 'failed' ||
+    (to === 'rollingBack' && TURNS.includes(from)) ||
+    (to === 'rolledBack' && from === 'handingOver');
   const order: Sort[] = bad ? ['error', 'done', 'event'] : ['done', 'event', 'error'];
   return order.map((sort) => `edge-${from}-${to}-${sort}`);
 }

@@ -12,4 +12,4 @@ setInterval(() => {
   } catch {
     // It is being replaced.
   }
-}, 20);
+}, 20).unref();

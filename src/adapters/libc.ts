@@ -1,0 +1,108 @@
+/**
+ * The few system calls that Node has no words for: a socket that listens and is not accepted on, and the flags of a descriptor. Called
+ * through `node:ffi`, which Node 26.10 has without a flag (docs/decisions/0018-holding-the-listening-sockets.md).
+ *
+ * Invariant: nothing but whole numbers, and buffers of this file's own making, is handed to a function of the C library.
+ */
+import { closeSync } from 'node:fs';
+import { getSystemErrorName } from 'node:util';
+import { UpdateError } from '../errors.ts';
+import { sockaddrOf, type ListenAddress } from '../sockets/listen-address.ts';
+
+// The same on every Linux that Node's ffi is built for (x64, arm64, arm, riscv64, loong64).
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0o2000000;
+const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const F_SETFD = 2;
+const F_GETFL = 3;
+const F_SETFL = 4;
+const FD_CLOEXEC = 1;
+const O_NONBLOCK = 0o4000;
+
+/** Connections that wait until somebody accepts them; the kernel takes `net.core.somaxconn` where that is less. */
+const BACKLOG = 4096;
+
+const FUNCTIONS = {
+  socket: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
+  setsockopt: { arguments: ['i32', 'i32', 'i32', 'buffer', 'u32'], return: 'i32' },
+  bind: { arguments: ['i32', 'buffer', 'u32'], return: 'i32' },
+  listen: { arguments: ['i32', 'i32'], return: 'i32' },
+  fcntl: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
+  __errno_location: { arguments: [], return: 'pointer' },
+} as const;
+
+/** What this program asks of the C library. */
+export interface Libc {
+  /**
+   * A socket that is bound and listens, and on which nobody accepts; blocking, and closed by `exec`.
+   *
+   * @throws an error with an errno `code` (`EADDRINUSE`, `EACCES`, …)
+   */
+  listen(address: ListenAddress): number;
+  /** Takes `O_NONBLOCK` off the open file description, so for everybody who shares it. */
+  setBlocking(fd: number): void;
+  /** Whether the descriptor outlasts an `exec`. */
+  setInherited(fd: number, inherited: boolean): void;
+}
+
+type Ffi = ReturnType<typeof process.getBuiltinModule<'node:ffi'>>;
+
+/** Loads the module without its warning on stderr: that it is experimental is weighed in the decision, not by each operator. */
+function loadFfi(): Ffi {
+  const emitWarning = process.emitWarning.bind(process);
+  process.emitWarning = () => undefined;
+  try {
+    return process.getBuiltinModule('node:ffi');
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+/**
+ * Finds the functions in the program itself, to which the C library is linked.
+ *
+ * @throws UpdateError `LISTEN_FAILED` where this runtime has no `node:ffi`, or not these functions
+ */
+export function openLibc(): Libc {
+  try {
+    const ffi = loadFfi();
+    const { functions } = ffi.dlopen(null, FUNCTIONS);
+    const done = (result: number, call: string): number => {
+      if (result >= 0) return result;
+      const errno = ffi.getInt32(functions.__errno_location(), 0);
+      const code = getSystemErrorName(-errno);
+      throw Object.assign(new Error(`${call}: ${code}`), { code, syscall: call });
+    };
+    return {
+      listen: (address) => {
+        const { family, bytes } = sockaddrOf(address);
+        const fd = done(functions.socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), 'socket');
+        try {
+          const yes = Buffer.from(new Int32Array([1]).buffer);
+          if (address.kind === 'tcp')
+            done(functions.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, yes, yes.length), 'setsockopt');
+          done(functions.bind(fd, bytes, bytes.length), 'bind');
+          done(functions.listen(fd, BACKLOG), 'listen');
+          return fd;
+        } catch (error) {
+          closeSync(fd);
+          throw error;
+        }
+      },
+      setBlocking: (fd) => {
+        const flags = done(functions.fcntl(fd, F_GETFL, 0), 'fcntl');
+        done(functions.fcntl(fd, F_SETFL, flags & ~O_NONBLOCK), 'fcntl');
+      },
+      setInherited: (fd, inherited) => {
+        done(functions.fcntl(fd, F_SETFD, inherited ? 0 : FD_CLOEXEC), 'fcntl');
+      },
+    };
+  } catch (error) {
+    throw UpdateError.from(
+      error,
+      'LISTEN_FAILED',
+      'expected a runtime with node:ffi (Node 26.10), which holding sockets needs',
+    );
+  }
+}
