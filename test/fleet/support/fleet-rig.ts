@@ -3,7 +3,11 @@ import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { jetstream } from '@nats-io/jetstream';
 import { connectNats } from '../../../src/fleet/connect.ts';
-import { runController, type ControllerEvent, type ControllerOptions } from '../../../src/fleet/controller.ts';
+import {
+  runController,
+  type ControllerEvent,
+  type ControllerOptions,
+} from '../../../src/fleet/controller.ts';
 import { readAll } from '../../../src/fleet/follow.ts';
 import { fleetNames } from '../../../src/fleet/names.ts';
 import { importOperatorKeys, verifyOrder, type Order } from '../../../src/fleet/orders.ts';
@@ -77,7 +81,10 @@ export function presenceOf(change: Partial<PresenceRecord> & { readonly host: st
 export interface RunningController {
   readonly events: ControllerEvent[];
   /** Resolves with the next event of this kind, or one that came already. */
-  heard<K extends ControllerEvent['kind']>(kind: K, count?: number): Promise<Extract<ControllerEvent, { kind: K }>>;
+  heard<K extends ControllerEvent['kind']>(
+    kind: K,
+    count?: number,
+  ): Promise<Extract<ControllerEvent, { kind: K }>>;
   stop(): Promise<void>;
 }
 
