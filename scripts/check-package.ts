@@ -1,13 +1,14 @@
 /**
  * `npm run check:package`: builds the library, packs it as npm would, and looks at the package as those who install it: publint (is what
- * package.json says there, and right), attw (do the types resolve as the code does), and Node itself (does it load, without a key in it).
+ * package.json says there, and right), attw (do the types resolve as the code does), and Node itself (does it load, without a key in it; do
+ * its two programs run).
  *
  * CI runs it; it takes longer than a test may.
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
@@ -57,6 +58,36 @@ async function compileAgainst(folder: string): Promise<void> {
   await run(process.execPath, [tsc, ...options.split(' '), 'use.ts', 'guide.ts'], { cwd: folder });
 }
 
+/** Runs the programs of an installed package as npm links them: what they say, or what is wrong. */
+async function tryPrograms(folder: string): Promise<string[]> {
+  const bin = join(folder, 'bin');
+  await mkdir(bin);
+  for (const name of ['core', 'coresdk-sidecar'])
+    await symlink(join(folder, 'package', 'dist', 'lib', 'main.js'), join(bin, name));
+  const env = { ...process.env, PATH: `${bin}:${dirname(process.execPath)}:/usr/bin:/bin` };
+  const calls: readonly (readonly [string, readonly string[], RegExp])[] = [
+    [
+      'coresdk-sidecar',
+      ['--version'],
+      /^coresdk-sidecar \d+\.\d+\.\d+ .*NO KEYS: every update is refused[^]* script$/m,
+    ],
+    ['coresdk-sidecar', ['--help'], /run the daemon in the foreground/],
+    ['core', ['keys', 'generate', '--dir', join(folder, 'keys')], /wrote the keys to/],
+    ['core', ['keys', 'inspect', join(folder, 'keys', 'trust.json')], /RS256/],
+    ['core', ['statechart', 'export', '--format', 'svg'], /<svg/],
+  ];
+  const problems: string[] = [];
+  for (const [program, args, expected] of calls) {
+    const said = await run(program, args, { cwd: folder, env }).then(
+      ({ stdout }) => stdout,
+      (error: unknown) => (error as { stderr?: string }).stderr ?? String(error),
+    );
+    if (!expected.test(said))
+      problems.push(`${program} ${args.join(' ')}: expected ${String(expected)}, found ${said}`);
+  }
+  return problems;
+}
+
 async function main(): Promise<void> {
   const problems: string[] = [];
   await buildLibrary();
@@ -86,11 +117,12 @@ async function main(): Promise<void> {
     const { stdout } = await run(process.execPath, ['--input-type=module', '-e', USE], {
       cwd: join(folder, 'package'),
     });
+    problems.push(...(await tryPrograms(folder)));
     await compileAgainst(join(folder, 'package')).catch((error: unknown) => {
       problems.push(`types: ${(error as { stdout?: string }).stdout ?? String(error)}`);
     });
     console.log(
-      `package ${version}: ${String(files.length)} files, ${stdout.trim()}, publint, attw and tsc ran`,
+      `package ${version}: ${String(files.length)} files, ${stdout.trim()}, publint, attw, both programs and tsc ran`,
     );
   } finally {
     await rm(folder, { recursive: true, force: true });

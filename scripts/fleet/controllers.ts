@@ -4,8 +4,10 @@ import { once } from 'node:events';
 
 /** The controllers that run. */
 export interface Controllers {
-  /** Ends one at once, as a crash would, and starts another in its place. */
-  replaceOne(): Promise<void>;
+  /** Ends one at once, as a crash would. */
+  killOne(): Promise<void>;
+  /** Starts one more. */
+  startOne(): Promise<void>;
   /** What they said, line by line. */
   lines(): string[];
   stop(): Promise<void>;
@@ -41,9 +43,11 @@ export async function startControllers(count: number, core: string, args: readon
     await exited;
   };
   return {
-    replaceOne: async () => {
+    killOne: async () => {
       const [first] = running.splice(0, 1);
       if (first !== undefined) await end(first, 'SIGKILL');
+    },
+    startOne: async () => {
       running.push(await start());
     },
     lines: () => lines,

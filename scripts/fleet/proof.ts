@@ -48,6 +48,8 @@ export interface ProofResult {
   readonly onBad: number;
   readonly stuck: number;
   readonly outcomes: number;
+  /** How many of each kind, with the code where there is one. */
+  readonly kinds: Readonly<Record<string, number>>;
   readonly outcomesLost: number;
   readonly outcomesTwice: number;
   readonly outcomesUnknown: number;
@@ -66,6 +68,15 @@ export interface ProofResult {
 const PRODUCT = 'coresdk-sidecar';
 const GOOD_VERSION = '1.2.0';
 const SETTLED = new Set(['idle']);
+
+function kindsOf({ outcomes }: FleetReading): Record<string, number> {
+  const kinds: Record<string, number> = {};
+  for (const { value } of outcomes) {
+    const kind = value.error === null ? value.outcome : `${value.outcome} ${value.error.code}`;
+    kinds[kind] = (kinds[kind] ?? 0) + 1;
+  }
+  return kinds;
+}
 
 /** Runs the proof. Everything that it starts is ended, whatever happens. */
 export async function prove(options: ProofOptions): Promise<ProofResult> {
@@ -155,24 +166,27 @@ export async function prove(options: ProofOptions): Promise<ProofResult> {
   const census = async (): Promise<HostCount[]> => [...(await simulation.counts(bad)), ...(await daemons.counts(bad))];
   const inCanary = (await census()).filter(({ place }) => place < canary / 100);
   // Half of the fleet is cut off, from NATS and from the feed, while it is under way.
-  await until('the first host went back from it', async () => (await read()).outcomes.length > 0);
+  await until('the first host went back from it', async () => (await read()).outcomes.some(({ value }) => value.digest === bad));
   relays.b.cut();
   relays.feed.cut();
   await simulation.cut('b', true);
   say('half of the hosts are cut off');
   await nats.kill();
-  await controllers.replaceOne().catch(() => undefined);
+  // Whoever is seen after this has come back: the half that is cut off, only once it is healed.
+  const killed = Date.now();
+  await controllers.killOne();
   say('nats-server was killed, and a controller');
   await nats.start();
   say('nats-server is back');
-  await controllers.replaceOne();
+  await controllers.startOne();
   await until('the rollout is halted', async () => fleetView(await read()).rollouts.some(({ halted }) => halted !== null));
   relays.b.heal();
   relays.feed.heal();
   await simulation.cut('b', false);
   say('the other half is back');
-  const healed = Date.now();
-  await until('every host was seen since', async () => (await read()).hosts.filter(({ at }) => at >= healed).length === total);
+  await until('every host was seen since', async () => {
+    return (await read()).hosts.filter(({ at }) => at >= killed).length === total;
+  });
   await publisher.widen();
   say(`the publisher, who does not know, offers ${BAD_VERSION} to every host`);
   // Every host checks at least twice meanwhile: jitter makes an interval at most twice as long.
@@ -182,10 +196,13 @@ export async function prove(options: ProofOptions): Promise<ProofResult> {
   const published = performance.now();
   say(`${GOOD_VERSION}, which is well, is published to every host`);
   let counts: HostCount[] = [];
+  // A host that arrived may be at its next check when it is looked at again.
+  const done = new Set<string>();
   const isDone = ({ version, state }: HostCount): boolean => version === GOOD_VERSION && SETTLED.has(state);
   await until(`every host runs ${GOOD_VERSION}`, async () => {
     counts = await census();
-    return counts.every(isDone);
+    for (const count of counts) if (isDone(count)) done.add(count.host);
+    return done.size === total;
   }).catch((error: unknown) => {
     say(String(error));
   });
@@ -215,8 +232,9 @@ export async function prove(options: ProofOptions): Promise<ProofResult> {
     touched: touched.length,
     touchedOutside: touched.filter(({ host }) => !canaryNames.has(host)).length,
     onBad: counts.filter(({ version }) => version === BAD_VERSION).length,
-    stuck: counts.filter((count) => !isDone(count)).length,
+    stuck: total - done.size,
     outcomes: unique.size,
+    kinds: kindsOf(reading),
     outcomesLost: [...told].filter((id) => !unique.has(id)).length,
     outcomesTwice: ids.length - unique.size,
     outcomesUnknown: [...unique].filter((id) => !told.has(id)).length,

@@ -26,14 +26,21 @@ export async function startSimulation(
     last: { counts: [], cpuUs: 0, residentBytes: 0 } as Answer,
   }));
   const ask = async (worker: { child: ChildProcess; last: Answer }, question: Ask): Promise<Answer> => {
-    const answered = once(worker.child, 'message');
-    const died = once(worker.child, 'exit').then(() => {
+    const over = new AbortController();
+    const { signal } = over;
+    const died = once(worker.child, 'exit', { signal }).then(() => {
       throw new Error('a process of simulated hosts died');
     });
-    worker.child.send(question);
-    const [answer] = (await Promise.race([answered, died])) as [Answer];
-    worker.last = answer;
-    return answer;
+    try {
+      const answered = once(worker.child, 'message', { signal });
+      worker.child.send(question);
+      const [answer] = (await Promise.race([answered, died])) as [Answer];
+      worker.last = answer;
+      return answer;
+    } finally {
+      over.abort();
+      await died.catch(() => undefined);
+    }
   };
   const all = (question: Ask): Promise<Answer[]> => Promise.all(workers.map((worker) => ask(worker, question)));
   const halfOf = (index: number): 'a' | 'b' => (index % 2 === 0 ? 'a' : 'b');

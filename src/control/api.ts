@@ -103,6 +103,16 @@ export interface AttemptProgress {
   } | null;
 }
 
+/** A mirror of the feed. */
+export interface MirrorView {
+  readonly url: string;
+  /** Faults in a row. */
+  readonly failures: number;
+  /** Until when others are asked first; null while it is asked in its order. */
+  readonly put_back_until: string | null;
+  readonly fault: ErrorView | null;
+}
+
 /** This host's part in a fleet. */
 export interface HostFleetView {
   readonly group: string;
@@ -137,6 +147,8 @@ export interface Status {
   readonly progress: ProgressView | null;
   readonly channel: Channel;
   readonly feed_url: string | null;
+  /** How each mirror of the feed is doing, in their order; absent where there is only the feed. */
+  readonly mirrors?: readonly MirrorView[];
   readonly next_check_at: string | null;
   /** How often checks come, or why none does. */
   readonly next_check_why: string;

@@ -21,6 +21,7 @@ import { openJournal } from '../adapters/journal.ts';
 import { readMachineId } from '../adapters/machine-id.ts';
 import { noDrain } from '../adapters/no-drain.ts';
 import { noNudges, noOrders } from '../adapters/no-fleet.ts';
+import { createMirroredFeed, type Mirror } from '../adapters/mirrored-feed.ts';
 import { openPauses } from '../adapters/pauses.ts';
 import { createProbe, probeTarget } from '../adapters/probe.ts';
 import { createProcesses } from '../adapters/processes.ts';
@@ -65,10 +66,10 @@ export interface AdapterOptions {
 /** The adapters, open. */
 export interface OpenAdapters {
   readonly ports: Ports;
-  /** This host's part in a fleet; null where none is configured. */
-  readonly fleet: Fleet | null;
   /** The workload's listening sockets; none where the workload itself was given from outside. */
   readonly sockets: ListenSockets | null;
+  /** This host's part in a fleet; null where none is configured. */
+  readonly fleet: Fleet | null;
   /** Closes the feed and the journal, which frees the one-daemon lock. */
   close(): Promise<void>;
 }
@@ -135,8 +136,19 @@ export function openSupervisor(
   return createSupervisor({ processes, clock: systemClock }, workload);
 }
 
-/** The feed, and the one client by which everything is asked of it. It sends nothing yet. */
+/** The feed, and the clients by which everything is asked of it and of its mirrors. It sends nothing yet. */
 export async function openFeed(
+  url: string,
+  config: Pick<Config, 'update' | 'http'>,
+): Promise<ReturnType<typeof createFeed>> {
+  const mirrors = config.update.mirrors.filter((it) => it !== url);
+  if (mirrors.length === 0) return openMirror(url, config);
+  const opened: Mirror[] = [];
+  for (const it of [url, ...mirrors]) opened.push({ url: it, feed: await openMirror(it, config) });
+  return createMirroredFeed(opened, systemClock);
+}
+
+async function openMirror(
   url: string,
   { update, http }: Pick<Config, 'update' | 'http'>,
 ): Promise<ReturnType<typeof createFeed>> {
@@ -150,9 +162,9 @@ export async function openFeed(
   });
 }
 
-/** The feed's address: the operator's, else the one that the program was built with. */
+/** The feed's address: the operator's, else the one that the program was built with, else the first mirror. */
 export function feedUrlOf({ config, embedded }: Pick<AdapterOptions, 'config' | 'embedded'>): string | null {
-  return config.update.feedUrl ?? embedded.feedUrl;
+  return config.update.feedUrl ?? embedded.feedUrl ?? config.update.mirrors[0] ?? null;
 }
 
 /** The ports that keep something in the state directory. */
@@ -360,13 +372,14 @@ async function openPorts(
     hooks: own.hooks ?? createHooks(config.hooks),
     probeBeside:
       own.probeBeside ??
-      (check === null ? probe : await createBesideProbe(config.probe, () => check.beside())),
+      (check === null ? probe : await createBesideProbe(config.probe, () => check.pathOf('beside'))),
     drain:
       own.drain ??
       createDrain({
         hook: config.hooks.drain,
         url: config.workload.drainUrl,
         timeoutMs: config.workload.drainTimeoutMs,
+        checkSocket: () => check?.pathOf('main') ?? null,
         clock,
       }) ??
       noDrain,
@@ -376,5 +389,5 @@ async function openPorts(
     reporter,
     host,
   };
-  return { ports, fleet, sockets };
+  return { ports, sockets, fleet };
 }

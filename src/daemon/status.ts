@@ -168,6 +168,19 @@ function windowView(windows: Config['update']['windows'], now: number): Status['
   return { open, opens_at: isoOrNull(opensAt), closes_at: isoOrNull(closesAt) };
 }
 
+function mirrorViews(feed: Ports['feed']): Pick<Status, 'mirrors'> {
+  const mirrors = feed?.mirrors?.();
+  if (mirrors === undefined) return {};
+  return {
+    mirrors: mirrors.map(({ url, failures, putBackUntil, fault }) => ({
+      url,
+      failures,
+      put_back_until: isoOrNull(putBackUntil),
+      fault: fault === null ? null : errorView(fault),
+    })),
+  };
+}
+
 /** Builds `GET /v1/status`. */
 export async function buildStatus(sources: StatusSources): Promise<Status> {
   const { ports, config, embedded, disabled, feedUrl, board, state, context } = sources;
@@ -180,18 +193,18 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
       return otherwise;
     }
   };
-  const [current, versions, quarantine, floor, history, fleet, daemon, succession] = await Promise.all([
+  const [current, versions, quarantine, floor, history, daemon, succession, fleet] = await Promise.all([
     readable(ports.store.current(), ports.store.baseline),
     readable(ports.store.list(), []),
     readable(ports.quarantine.list(), []),
     readable(versionFloor(ports), null),
     readable(ports.journal.history(HISTORY_LOOKED_AT), []),
-    readable(sources.fleet?.report() ?? Promise.resolve(null), null),
     readable(
       ports.succession.running().then(({ ref }) => ref),
       null,
     ),
     readable(ports.succession.state(), { kind: 'none' } as const),
+    readable(sources.fleet?.report() ?? Promise.resolve(null), null),
   ]);
   const workload = ports.workload.status();
   const { at: nextCheckAt, why } = board.nextCheck();
@@ -207,6 +220,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     progress: board.progress(),
     channel: config.update.channel,
     feed_url: feedUrl,
+    ...mirrorViews(ports.feed),
     next_check_at: isoOrNull(nextCheckAt),
     next_check_why: why,
     next_action: nextAction({ state, context, board, config, workload, disabled }),

@@ -27,6 +27,17 @@ export const statusSchema = shape<Status>()(
     progress: progressView.nullable(),
     channel: z.enum(['stable', 'edge', 'manual']),
     feed_url: z.string().nullable(),
+    mirrors: z
+      .array(
+        z.strictObject({
+          url: z.string(),
+          failures: z.int().describe('Faults in a row.'),
+          put_back_until: time.nullable().describe('Until when others are asked first.'),
+          fault: errorView.nullable(),
+        }),
+      )
+      .exactOptional()
+      .describe('How each mirror of the feed is doing; absent where there is only the feed.'),
     next_check_at: time.nullable(),
     next_check_why: z.string().describe('How often checks come, or why none does.'),
     next_action: z.string().describe('One sentence: what happens next, or what to do.'),
