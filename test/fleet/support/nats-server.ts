@@ -98,7 +98,7 @@ export async function startNats(more = ''): Promise<NatsServer> {
       if (pid === undefined) return;
       process.kill(pid, 'SIGSTOP');
       // The signal takes a moment: until then it still answers (proc(5), "stat": the state stands behind the name).
-      while (!/\) T /.test(await readFile(`/proc/${String(pid)}/stat`, 'latin1'))) await nextTurn();
+      while (!(await readFile(`/proc/${String(pid)}/stat`, 'latin1')).includes(') T ')) await nextTurn();
     },
     resume: () => void child?.kill('SIGCONT'),
     close: async () => {
