@@ -1,6 +1,6 @@
 /**
  * `npm run test:systemd [-- --json FILE]`: the sidecar under a real systemd, in a container of systemd-nspawn on a root that debootstrap
- * makes: install, start, update, roll back, restart, kill, hang, stop; then the unit of the reference document.
+ * makes: install, start, update, roll back, restart, kill, hang, daemons that update themselves and fail to, stop; then the unit of the reference document.
  *
  * Needs root, systemd-container and debootstrap; skipped with a line that says why where they are not to be had. The last line is
  * `N passed, N failed`. The root is kept in CORESDK_SYSTEMD_TEST_CACHE (the system's temporary folder unless set).
@@ -17,7 +17,7 @@ import { createSite, FEED_URL, logOf, NODE, SHARE } from './systemd-test/site.ts
 import { CHAPTERS } from './systemd-test/story.ts';
 
 /** The whole run, the making of the root aside. */
-const LIMIT_MS = 6 * 60_000;
+const LIMIT_MS = 12 * 60_000;
 const REPOSITORY = join(import.meta.dirname, '..');
 
 async function play(machine: Machine, secrets: string, share: string, report: Report): Promise<void> {

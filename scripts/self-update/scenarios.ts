@@ -119,13 +119,20 @@ const CUTS: readonly Cut[] = [
     at: 'while the new daemon tests itself',
     kind: 'slowTest',
     seen: (record, status) => record?.trial == null && status?.state === 'handingOver',
-    ends: [OLD],
+    // It goes on where it was: nothing speaks against the new daemon.
+    ends: [NEW],
   },
   {
     at: 'before the new daemon acknowledges',
     kind: 'slowStart',
     seen: (record) => record?.trial?.acknowledged === false,
     ends: [NEW],
+  },
+  {
+    at: 'before a new daemon is ended that hangs',
+    kind: 'hangs',
+    seen: (record) => record?.trial?.acknowledged === false,
+    ends: [OLD],
   },
   { at: 'on probation', kind: 'good', seen: (record) => record?.trial?.acknowledged === true, ends: [NEW] },
   {

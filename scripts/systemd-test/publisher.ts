@@ -8,6 +8,7 @@ import { promoteRelease } from '../../src/publish/promote.ts';
 import { loadSignerFor } from '../../src/publish/signer.ts';
 import { readTrustFile } from '../../src/publish/trust-file.ts';
 import { build } from '../build.ts';
+import { buildDaemon, type DaemonKind } from '../self-update/daemons.ts';
 import { must } from './command.ts';
 
 const PRODUCT = 'coresdk-sidecar';
@@ -24,8 +25,10 @@ const HEALTH: Readonly<Record<Behaviour, string | null>> = {
 
 /** The publisher: throw-away keys, builds, a feed's folder. Everything that a host may read is below `share`. */
 export interface Publisher {
-  /** Builds a version of the program; resolves with its path below `share`. */
-  build(version: string, behaviour?: Behaviour): Promise<string>;
+  /** Builds the executable that is installed; resolves with its path below `share`. Its hand-overs have short deadlines. */
+  build(version: string): Promise<string>;
+  /** Builds an executable, and publishes it on edge as a release of the daemon alone. */
+  publishDaemon(version: string, kind: DaemonKind): Promise<void>;
   /** Builds, signs and publishes a version on edge. */
   publish(version: string, behaviour?: Behaviour): Promise<void>;
   /** The same, on stable: it was on edge 8 days before, and is promoted now. */
@@ -57,7 +60,9 @@ export async function createPublisher(secrets: string, share: string, feedUrl: s
   const make = async (version: string, behaviour: Behaviour): Promise<string> => {
     const health = HEALTH[behaviour];
     const replace = health === null ? {} : { 'src/sidecar/health.ts': health };
+    // Small and quick to make; the host is given a Node for them.
     const { program } = await build({
+      form: 'script',
       out: join(share, 'builds', version),
       trust: trustFile,
       version,
@@ -66,6 +71,14 @@ export async function createPublisher(secrets: string, share: string, feedUrl: s
     });
     return program;
   };
+  const daemon = (version: string, kind: DaemonKind): Promise<string> =>
+    buildDaemon(kind, {
+      form: 'executable',
+      out: join(share, 'builds', `${kind}-${version}`),
+      trust: trustFile,
+      version,
+      feedUrl,
+    });
   const toEdge = async (version: string, behaviour: Behaviour, now: number): Promise<void> => {
     const out = join(secrets, `${PRODUCT}-${version}.jws`);
     await bundle(version, behaviour, 'feed', out);
@@ -91,10 +104,28 @@ export async function createPublisher(secrets: string, share: string, feedUrl: s
     });
   };
   return {
-    build: async (version, behaviour = 'good') => {
-      const program = await make(version, behaviour);
+    build: async (version) => {
+      const program = await daemon(version, 'good');
       await readable();
       return program;
+    },
+    publishDaemon: async (version, kind) => {
+      const source = await daemon(version, kind);
+      const out = join(secrets, `daemon-${version}.jws`);
+      await createBundle({
+        product: PRODUCT,
+        version,
+        audience: 'feed',
+        platform: hostPlatform(),
+        daemon: PRODUCT,
+        files: [{ path: PRODUCT, source, mode: 0o755 }],
+        signer: await loadSignerFor(keys, 'bundle'),
+        level: 1,
+        out,
+      });
+      const signer = await loadSignerFor(keys, 'head-edge');
+      await publishToFeed({ feedDir, channel: 'edge', bundles: [out], signer, trust, now: Date.now() });
+      await readable();
     },
     publish: (version, behaviour = 'good') => toEdge(version, behaviour, Date.now()),
     promote: async (version) => {

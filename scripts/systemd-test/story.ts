@@ -8,6 +8,7 @@ import {
   unhealthyStart,
   watchdog,
 } from './chapters/interruptions.ts';
+import { badDaemons, daemonWithoutPower, selfUpdate } from './chapters/self-update.ts';
 import { rollback, start, update } from './chapters/updates.ts';
 import type { Stage } from './stage.ts';
 
@@ -22,6 +23,9 @@ export const CHAPTERS: Readonly<Record<string, (stage: Stage) => Promise<void>>>
   'kill -9': killed,
   watchdog,
   'unhealthy start': unhealthyStart,
+  'self-update': selfUpdate,
+  'bad daemons': badDaemons,
+  'power cut on probation': daemonWithoutPower,
   stop,
   'air gap': airGap,
   'reference unit': reference,

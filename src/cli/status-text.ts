@@ -170,12 +170,22 @@ function* updater(status: Status, now: number): Generator<Row> {
       `${channel}${channel === 'manual' ? ', nothing is fetched by itself' : `, ${plain(feed ?? 'no feed')}`}`,
     ],
   };
+  for (const { url, put_back_until: until, fault } of status.mirrors ?? [])
+    if (until !== null)
+      yield {
+        name: 'mirror',
+        lines: [
+          `${plain(url)} is put back until ${when(until, now)}`,
+          ...(fault === null ? [] : [`${plain(fault.message)} [${fault.code}]`]),
+        ],
+        tone: 'warn',
+      };
   const { version, commit, key_ids: keys, development_keys: development } = status.updater;
   const { from, trial, failed } = status.updater;
   const known =
     keys.length === 0 ? 'NO KEYS: every update is refused' : `keys ${keys.map(shortDigest).join(' ')}`;
-  const origin = from === null ? 'as installed' : `brought by ${plain(from)}`;
-  yield { name: 'updater', lines: [`${plain(version)} (commit ${plain(commit)}), ${origin}, ${known}`] };
+  const origin = from === null ? '' : `, brought by release ${plain(from)}`;
+  yield { name: 'updater', lines: [`${plain(version)} (commit ${plain(commit)})${origin}, ${known}`] };
   if (trial !== null) yield { name: 'daemon', lines: [trialText(trial)], tone: 'warn' };
   else if (failed !== null)
     yield {

@@ -9,7 +9,7 @@ import { statePaths } from '../adapters/state-dir.ts';
 import { complain } from '../complain.ts';
 import { UpdateError } from '../errors.ts';
 import { guard } from './guard.ts';
-import { takeLauncher } from './launch.ts';
+import { guardedEnv, takeLauncher } from './launch.ts';
 import { HAND_OVER_TIMES } from './hand-over-times.ts';
 
 /** A program and its arguments in the background, as nobody's child: whoever started it is about to become another program. */
@@ -82,7 +82,7 @@ export async function runGuard(words: readonly string[], env: NodeJS.ProcessEnv)
       clock: systemClock,
       read: () => readDaemonRecord(nodeDisk, daemonRecord),
       write: (record) => writeDaemonRecord(nodeDisk, daemonRecord, record),
-      start: () => startApart(installed, args, env),
+      start: () => startApart(installed, args, { ...env, ...guardedEnv }),
     });
     return 0;
   } catch (error) {

@@ -5,18 +5,14 @@
  * Invariants:
  * - A start on trial is counted durably before it is made; where it cannot be counted, it is not made.
  * - Who was started by a launcher starts what it is, and launches nothing: there is no loop.
+ * - A start on trial is watched by a guard: the one of the hand-over, or, where a power cut or the end of a container ended that, another.
  * - Whatever is wrong with the record or the files, some daemon starts: at last the installed one.
  */
 import { nodeDisk, type Disk } from '../adapters/disk.ts';
 import { choose, passOver } from '../adapters/daemon-choice.ts';
 import { checkedDaemonFile, execCommand, type ExecCommand } from '../adapters/daemon-file.ts';
 import { isRunning, isSameProcess, thisProcess } from '../adapters/daemon-process.ts';
-import {
-  NO_RECORD,
-  readDaemonRecord,
-  writeDaemonRecord,
-  type DaemonRecord,
-} from '../adapters/daemon-record.ts';
+import { readDaemonRecord, writeDaemonRecord, type DaemonRecord } from '../adapters/daemon-record.ts';
 import { statePaths } from '../adapters/state-dir.ts';
 import { execInto } from '../adapters/succession.ts';
 import { UpdateError } from '../errors.ts';
@@ -46,6 +42,19 @@ export function takeLauncher(env: NodeJS.ProcessEnv): Installed | null {
   return path === undefined || version === undefined || path === '' ? null : { path, version };
 }
 
+/** Under this the guard tells whom it starts that it is there. */
+const GUARDED = 'CORESDK_GUARDED';
+
+/** The environment of a launcher that a guard starts. */
+export const guardedEnv: Readonly<Record<string, string>> = { [GUARDED]: '1' };
+
+/** Whether a guard started this program; takes that out of the environment. */
+export function takeGuarded(env: NodeJS.ProcessEnv): boolean {
+  const { [GUARDED]: guarded } = env;
+  Reflect.deleteProperty(env, GUARDED);
+  return guarded !== undefined;
+}
+
 /** What {@link launch} needs. */
 export interface LaunchOptions {
   /** Absolute; the daemon's state directory. */
@@ -55,6 +64,8 @@ export interface LaunchOptions {
   /** The arguments of the role of the daemon. */
   readonly args: readonly string[];
   readonly env: Readonly<NodeJS.ProcessEnv>;
+  /** Starts a guard for the trial of an attempt; null where one is there already. */
+  readonly guard: ((attempt: string) => Promise<void>) | null;
   readonly disk?: Disk;
   /** `execve(2)`; the real one unless told. */
   readonly exec?: (command: ExecCommand, env: NodeJS.ProcessEnv) => void;
@@ -69,20 +80,25 @@ async function keep(disk: Disk, path: string, before: DaemonRecord, after: Daemo
  * Chooses the daemon that runs on this host, and becomes it. Resolves where that is this program.
  *
  * @returns lines for the log: what was not as usual
+ * @throws UpdateError `ALREADY_RUNNING`
  */
 export async function launch(options: LaunchOptions): Promise<readonly string[]> {
-  const { stateDir, installed, args, env, disk = nodeDisk, exec = execInto } = options;
+  const { stateDir, installed, args, env, guard, disk = nodeDisk, exec = execInto } = options;
   const paths = statePaths(stateDir);
   const said: string[] = [];
-  let record = NO_RECORD;
   try {
-    record = await readDaemonRecord(disk, paths.daemonRecord);
+    const onDisk = await readDaemonRecord(disk, paths.daemonRecord);
+    let record = onDisk;
     // The usual case: nothing ever replaced the installed daemon.
     if (record.current === null && record.trial === null && record.process === null) return said;
     const self = await thisProcess();
     const watched = record.process;
-    // Whoever is started beside a daemon that runs is about to be told so; that says nothing against the one on trial.
-    if (watched !== null && !isSameProcess(watched, self) && (await isRunning(watched))) return said;
+    // Not left to the lock: a daemon on trial may end before it is asked for, and then the wrong one would have it.
+    if (watched !== null && !isSameProcess(watched, self) && (await isRunning(watched)))
+      throw new UpdateError(
+        'ALREADY_RUNNING',
+        `expected to be the only daemon on ${stateDir}, found that process ${String(watched.pid)} is one`,
+      );
     for (;;) {
       const choice = choose(record, installed.version);
       if (choice.why !== null) said.push(choice.why);
@@ -96,9 +112,9 @@ export async function launch(options: LaunchOptions): Promise<readonly string[]>
         record = passOver(record, choice.run, why);
         continue;
       }
-      await keep(disk, paths.daemonRecord, record, { ...choice.record, process });
+      await keep(disk, paths.daemonRecord, onDisk, { ...choice.record, process });
       if (typeof file !== 'string') return said;
-      record = choice.record;
+      if (trial !== null) await guard?.(trial.attempt);
       exec(await execCommand(file, args), { ...env, ...launcherEnv(installed) });
       throw new UpdateError(
         'HANDOVER_FAILED',
@@ -106,6 +122,7 @@ export async function launch(options: LaunchOptions): Promise<readonly string[]>
       );
     }
   } catch (error) {
+    if (error instanceof UpdateError && error.code === 'ALREADY_RUNNING') throw error;
     // A record that cannot be read or written, or a system that refuses to start the file: this program is there, and works.
     said.push(`${installed.version} runs, the installed daemon: ${UpdateError.from(error).message}`);
     return said;

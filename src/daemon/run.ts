@@ -12,7 +12,8 @@ import type { UpdateError } from '../errors.ts';
 import { openInspector } from './inspector.ts';
 import { createLogger } from './log-output.ts';
 import { HAND_OVER_TIMES } from './hand-over-times.ts';
-import { launch, takeLauncher } from './launch.ts';
+import { startGuard } from './guard-role.ts';
+import { launch, takeGuarded, takeLauncher } from './launch.ts';
 import { announce, type Announcer } from './service-notices.ts';
 
 /** What the role of the daemon needs from the command line. */
@@ -80,6 +81,7 @@ const execWithSockets: typeof execInto = (command, env) => {
 async function run({ configPath, program, inspect = false }: RunOptions): Promise<number> {
   // First of all: a signal during the start must not leave a workload behind.
   const stop = asked();
+  const guarded = takeGuarded(process.env);
   const given = { ...process.env };
   const launcher = takeLauncher(process.env);
   const installed = launcher ?? { path: program, version: embedded.version };
@@ -87,8 +89,19 @@ async function run({ configPath, program, inspect = false }: RunOptions): Promis
   // A program without keys installs nothing, and so never has a next version.
   const isBuilt = embedded.trust !== null;
   const stateDir = isBuilt && launcher === null ? await launchFrom(configPath) : null;
+  const guard = (attempt: string): Promise<void> =>
+    startGuard(program, { stateDir: stateDir ?? '', attempt, installed: program, args }, given);
   const launched =
-    stateDir === null ? [] : await launch({ stateDir, installed, args, env: given, exec: execWithSockets });
+    stateDir === null
+      ? []
+      : await launch({
+          stateDir,
+          installed,
+          args,
+          env: given,
+          guard: guarded ? null : guard,
+          exec: execWithSockets,
+        });
   const notify = takeNotifySettings(process.env, process.pid);
   const inheritedSockets = takeInheritedSockets(process.env, process.pid);
   const loaded = await loadConfig({ path: configPath });

@@ -15,6 +15,8 @@ export interface MemorySuccession extends Succession {
   now: SuccessionState;
   /** Called in the place of `execve`; it must not return a daemon that goes on. */
   onBecome: (successor: Successor) => void;
+  /** The daemon on trial failed, and this one was started again. */
+  fall(how: string): void;
 }
 
 /**
@@ -30,6 +32,16 @@ export function memorySuccession(self: RunningDaemon, calls: string[] = []): Mem
     self,
     now: { kind: 'none' },
     onBecome: () => undefined,
+    fall: (how) => {
+      if (fake.now.kind !== 'trial') throw new Error('expected a daemon on trial');
+      const { attempt, successor } = fake.now;
+      fake.self = self;
+      const error = {
+        code: 'DAEMON_FAILED',
+        message: `the daemon of ${successor.ref.version} ${how}`,
+      } as const;
+      fake.now = { kind: 'failed', attempt, successor, error, evidence: [how] };
+    },
     running: () => Promise.resolve(fake.self),
     state: () => Promise.resolve(fake.now),
     selfTest: async ({ ref }) => {

@@ -48,6 +48,13 @@ describe('an executable that is built again', () => {
   });
 });
 
+describe('what an executable starts with', () => {
+  it('is little: each role is a part of its own, which `--version` does not pay for', () => {
+    // A role that slipped out of the parts (`scripts/build/parts.ts`) brings its libraries along.
+    expect(built.metafile.outputs['0.js']?.bytes).toBeLessThan(100_000);
+  });
+});
+
 describe('beside the executable', () => {
   it('the same is written again, without a path of this machine', async () => {
     expect(await texts()).toEqual(first);

@@ -5,5 +5,5 @@ export const HAND_OVER_TIMES: HandOverTimes = {
   selfTestMs: 30_000,
   acknowledgeMs: 8_000,
   probationMs: 4_000,
-  graceMs: 1_000,
+  graceMs: 2_500,
 };

@@ -18,8 +18,9 @@ export async function install({ site, report, publisher }: Stage): Promise<void>
   await publisher.promote('1.0.0');
   await machine.sh(`
     mkdir ${BROUGHT}
-    cp ${SHARE}/builds/1.0.0/coresdk-sidecar ${SHARE}/units/${UNIT} ${SHARE}/units/coresdk-sidecar.sysusers.conf ${SHARE}/units/sidecar.yaml ${BROUGHT}
-    cp ${NODE} ${BROUGHT}/node`);
+    cp ${SHARE}/builds/good-1.0.0/coresdk-sidecar ${SHARE}/units/${UNIT} ${SHARE}/units/coresdk-sidecar.sysusers.conf ${SHARE}/units/sidecar.yaml ${BROUGHT}
+    # Not for the executable: for the releases of the test, which are scripts.
+    ln -s ${NODE} /usr/local/bin/node`);
   await followDocs(machine, report, {
     page: 'install.md',
     folder: BROUGHT,
