@@ -55,7 +55,9 @@ async function answer(url: string): Promise<number | null> {
 }
 
 async function tryProgram(program: string, emulator: readonly string[], folder: string): Promise<void> {
-  const [file, ...before] = [...emulator, program] as [string, ...string[]];
+  const words = [...emulator, program];
+  const file = words[0] ?? program;
+  const before = words.slice(1);
   const said = async (...args: string[]): Promise<string> => (await run(file, [...before, ...args])).stdout;
   const version = await said('--version');
   expect(
