@@ -60,7 +60,7 @@ export async function runRole(name: string, args: readonly string[]): Promise<nu
     return runServe({ env: process.env, version: embedded.version, stderr: process.stderr });
   }
   if (first === 'guard') {
-    const { runGuard } = await import('./daemon/guard-role.ts');
+    const { runGuard } = await import('./daemon/run-guard.ts');
     return runGuard(args.slice(1), process.env);
   }
   const inspect = first === '--inspect';

@@ -15,6 +15,8 @@ import { ROOT } from './root.ts';
 const PARTS: Readonly<Record<string, string>> = {
   'src/cli/run.ts': 'runCli',
   'src/daemon/run.ts': 'runDaemon',
+  'src/daemon/self-test.ts': 'runSelfTest',
+  'src/daemon/run-guard.ts': 'runGuard',
   'src/sidecar/serve.ts': 'runServe',
   // Within `serve`: with the gRPC library, which is needed only once somebody connects.
   'src/sidecar/grpc-server.ts': 'createGrpcServer',
