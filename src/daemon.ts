@@ -83,7 +83,7 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
   return {
     api: updater.api,
     stop: async () => {
-      await control?.close();
+      await control.close();
       await updater.stop();
       await trace?.close();
     },

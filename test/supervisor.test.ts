@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { UpdateError } from '../src/errors.ts';
-import type { WorkloadStatus } from '../src/services/ports.ts';
+import type { Beside, WorkloadStatus } from '../src/services/ports.ts';
 import { backOffMs } from '../src/services/supervise.ts';
 import { createSupervisor, type Supervisor, type SupervisorPolicy } from '../src/supervisor.ts';
 import type { LaunchTarget } from '../src/types.ts';
@@ -341,5 +341,93 @@ describe('backOffMs', () => {
     [10_000, 8_000],
   ])('after %i crashes in a row: %i ms', (crashes, ms) => {
     expect(backOffMs(crashes, POLICY)).toBe(ms);
+  });
+});
+
+describe('adopt', () => {
+  it('takes over what an earlier daemon left, as if it had started it', async () => {
+    const { pid } = await supervisor.start(old, NEVER);
+    processes.abandon();
+    const next = createSupervisor({ processes, clock }, POLICY);
+    expect(await next.adopt?.(old, NEVER)).toEqual({ pid });
+    expect(next.status()).toMatchObject({ state: 'running', pid, ref: OLD });
+    expect(processes.launched).toHaveLength(1);
+    processes.exit(pid, { code: 1 });
+    await tick();
+    await clock.advance(POLICY.backoffInitialMs);
+    expect(next.status()).toMatchObject({ state: 'running', restarts: 1 });
+    expect(processes.launched).toHaveLength(2);
+    await next.stop(NEVER);
+    expect(processes.running()).toEqual([]);
+  });
+
+  it('takes over nothing of another version, and starts nothing', async () => {
+    await supervisor.start(old, NEVER);
+    processes.abandon();
+    const next = createSupervisor({ processes, clock }, POLICY);
+    expect(await next.adopt?.(fresh, NEVER)).toBeNull();
+    expect(next.status().state).toBe('stopped');
+    expect(processes.launched).toHaveLength(1);
+  });
+});
+
+describe('beside', () => {
+  const beside = (): Beside => {
+    const { beside: its } = supervisor;
+    if (its === undefined) throw new Error('expected a supervisor that can run two');
+    return its;
+  };
+
+  it('runs a second version, of whose end whoever waits for its pid is told, and does not start it again', async () => {
+    const first = await supervisor.start(old, NEVER);
+    const { pid } = await beside().start(fresh, NEVER);
+    expect(processes.running()).toEqual([first.pid, pid]);
+    expect(supervisor.status()).toMatchObject({ ref: OLD, pid: first.pid });
+    const ended = supervisor.exit(pid, NEVER);
+    processes.exit(pid, { code: 3 });
+    expect(await ended).toBe('exit code 3');
+    await clock.advance(POLICY.backoffMaxMs);
+    expect(processes.running()).toEqual([first.pid]);
+  });
+
+  it('is ended without the other, and by every stop', async () => {
+    const first = await supervisor.start(old, NEVER);
+    await beside().start(fresh, NEVER);
+    await beside().end(NEVER);
+    expect(processes.running()).toEqual([first.pid]);
+    await beside().start(fresh, NEVER);
+    await supervisor.stop(NEVER);
+    expect(processes.running()).toEqual([]);
+  });
+
+  it('takes the place of the other, and is supervised from then on', async () => {
+    await supervisor.start(old, NEVER);
+    const { pid } = await beside().start(fresh, NEVER);
+    await beside().promote(NEVER);
+    expect(processes.promoted).toEqual([pid]);
+    await beside().relieve(NEVER);
+    expect(processes.running()).toEqual([pid]);
+    expect(supervisor.status()).toMatchObject({ state: 'running', ref: NEW, pid });
+    await beside().relieve(NEVER);
+    await crash();
+    await clock.advance(POLICY.backoffInitialMs);
+    expect(supervisor.status()).toMatchObject({ state: 'running', ref: NEW, restarts: 1 });
+  });
+
+  it('does not take the place of the other once it has ended', async () => {
+    await supervisor.start(old, NEVER);
+    const { pid } = await beside().start(fresh, NEVER);
+    processes.exit(pid, { code: 3 });
+    await tick();
+    expect(await refusal(beside().relieve(NEVER))).toBe('PROBE_EXITED');
+  });
+
+  it('runs on while the other crashes and is started again', async () => {
+    const first = await supervisor.start(old, NEVER);
+    const { pid } = await beside().start(fresh, NEVER);
+    processes.exit(first.pid, { code: 1 });
+    await clock.advance(POLICY.backoffInitialMs);
+    expect(supervisor.status()).toMatchObject({ state: 'running', ref: OLD, restarts: 1 });
+    expect(processes.running()).toContain(pid);
   });
 });

@@ -12,9 +12,6 @@ import { UpdateError, hasErrno } from '../errors.ts';
 import type { Place } from '../services/ports.ts';
 import { openLibc } from './libc.ts';
 
-/** By this name the program finds it among its sockets (`LISTEN_FDNAMES`). */
-export const CHECK_SOCKET_NAME = 'check';
-
 /** The daemon's user alone. */
 const MODE = 0o600;
 /** As much of a launch id as tells launches apart; a path of a socket is at most 107 bytes (unix(7)). */
@@ -31,8 +28,10 @@ export interface CheckSocket {
 
 /** Makes and removes check addresses. */
 export interface CheckSockets {
-  /** The address of what was last launched beside the workload, while it is there. */
-  beside(): string | null;
+  /** The address of what was last launched in a place, while it is there. */
+  pathOf(place: Place): string | null;
+  /** What was launched beside is in the place `main` now. */
+  relieve(): void;
   /** Makes it, and listens. `LISTEN_FAILED` */
   open(launchId: string, place: Place): CheckSocket;
   /** Not there: does nothing. `LISTEN_FAILED` */
@@ -57,17 +56,22 @@ function unlink(path: string): void {
  * const check = checkSockets('/var/lib/coresdk').open(launchId, 'beside'); // { fd: 24, path: '/var/lib/coresdk/check-1f2e3d4c5b6a.sock', … }
  */
 export function checkSockets(folder: string): CheckSockets {
-  const pathOf = (launchId: string): string => join(folder, `check-${launchId.slice(0, ID_LENGTH)}.sock`);
-  let beside: string | null = null;
+  const nameOf = (launchId: string): string => join(folder, `check-${launchId.slice(0, ID_LENGTH)}.sock`);
+  const latest = new Map<Place, string>();
   return {
-    beside: () => beside,
+    pathOf: (place) => latest.get(place) ?? null,
+    relieve: () => {
+      const path = latest.get('beside');
+      latest.delete('beside');
+      if (path !== undefined) latest.set('main', path);
+    },
     open: (launchId, place) => {
-      const path = pathOf(launchId);
+      const path = nameOf(launchId);
       unlink(path);
       try {
         const fd = openLibc().listen({ kind: 'unix', path });
         chmodSync(path, MODE);
-        if (place === 'beside') beside = path;
+        latest.set(place, path);
         return {
           fd,
           path,
@@ -80,8 +84,8 @@ export function checkSockets(folder: string): CheckSockets {
       }
     },
     remove: (launchId) => {
-      const path = pathOf(launchId);
-      if (beside === path) beside = null;
+      const path = nameOf(launchId);
+      for (const [place, its] of latest) if (its === path) latest.delete(place);
       unlink(path);
     },
     removeAll: () => {

@@ -25,6 +25,11 @@ export interface DrainOptions {
   readonly url: string | null;
   /** For all of it together, ms. */
   readonly timeoutMs: number;
+  /**
+   * The check address of the version that runs: there `url` is asked, since at an address that two versions share nobody knows which of
+   * them answers. null, or not given: at the URL's own.
+   */
+  readonly checkSocket?: () => string | null;
   readonly clock: Pick<Clock, 'monotonic' | 'sleep'>;
   /** The daemon's environment, of which a hook gets `PATH`, `HOME`, `LANG` and `TZ`. */
   readonly ownEnv?: Readonly<NodeJS.ProcessEnv>;
@@ -69,10 +74,16 @@ function countConnections(sockets: readonly NetSocket[], { addresses, ports }: L
 }
 
 /** Sends the request, and resolves with the status of the answer. */
-function post(url: URL, signal: AbortSignal): Promise<number> {
+function post(url: URL, socketPath: string | null, signal: AbortSignal): Promise<number> {
   return new Promise((resolve, reject) => {
     const { request } = url.protocol === 'https:' ? https : http;
-    const sent = request(url, { method: 'POST', agent: false, signal, headers: { 'content-length': 0 } });
+    const sent = request(url, {
+      method: 'POST',
+      agent: false,
+      signal,
+      headers: { 'content-length': 0 },
+      ...(socketPath === null ? {} : { socketPath }),
+    });
     sent.once('response', (response) => {
       response.resume();
       response.once('error', reject);
@@ -86,9 +97,13 @@ function post(url: URL, signal: AbortSignal): Promise<number> {
 }
 
 /** Why the URL did not ask for the drain; null when it did. */
-async function askUrl(address: string, signal: AbortSignal): Promise<string | null> {
+async function askUrl(
+  address: string,
+  socketPath: string | null,
+  signal: AbortSignal,
+): Promise<string | null> {
   try {
-    const status = await post(new URL(address), signal);
+    const status = await post(new URL(address), socketPath, signal);
     if (status >= 200 && status < 300) return null;
     return `expected workload.drain_url (${address}) to answer 2xx, found HTTP ${String(status)}`;
   } catch (error) {
@@ -161,7 +176,7 @@ export function createDrain(options: DrainOptions): Drain | null {
       if (hook !== null) told(await askHook(hook, process, leftMs(), signal));
       if (url !== null) {
         const timeout = AbortSignal.timeout(Math.ceil(leftMs()));
-        told(await askUrl(url, AbortSignal.any([signal, timeout])));
+        told(await askUrl(url, options.checkSocket?.() ?? null, AbortSignal.any([signal, timeout])));
       }
       if (before === null) return done(null);
       for (let pause: number = POLL_MS.first; ; pause = Math.min(pause * 2, POLL_MS.longest)) {

@@ -15,7 +15,8 @@ import type { Socket } from 'node:net';
 import { UpdateError, hasErrno } from '../errors.ts';
 import type { Clock, LaunchedProcess, Place, ProcessExit, Processes, Survivor } from '../services/ports.ts';
 import type { LaunchTarget } from '../types.ts';
-import { CHECK_SOCKET_NAME, type CheckSocket, type CheckSockets } from './check-sockets.ts';
+import { CHECK_SOCKET_NAME } from '../sockets/check-socket-name.ts';
+import type { CheckSocket, CheckSockets } from './check-sockets.ts';
 import { nodeDisk, type Disk } from './disk.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 import { checkExecutable } from './executable.ts';
@@ -323,6 +324,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
       // In this order, so that it is named at every moment.
       await recordFiles.main.write(record);
       await recordFiles.beside.remove();
+      check?.relieve();
     },
 
     adopt: async (target) => {

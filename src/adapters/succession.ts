@@ -109,7 +109,7 @@ function runSelfTest(
       if (code === 0) resolve(null);
       else if (killed !== null && said === '')
         resolve(`was ended by ${killed}, or gave no answer within ${String(timeoutMs / 1000)} s`);
-      else resolve(said.trim() === '' ? `${killed ?? `exit code ${String(code)}`}` : said.trim());
+      else resolve(said.trim() === '' ? (killed ?? `exit code ${String(code)}`) : said.trim());
     });
   });
 }
@@ -159,7 +159,7 @@ export function openSuccession(options: SuccessionOptions): DaemonSuccession {
   > => {
     const record = await read();
     const { trial } = record;
-    if (trial === null || trial.successor.sha256 !== (await running()).sha256) return null;
+    if (trial?.successor.sha256 !== (await running()).sha256) return null;
     return { ...record, trial };
   };
 

@@ -1,3 +1,5 @@
+import { STARTS_BESIDE } from '../sockets/check-socket-name.ts';
+
 /** The variable by which members of a workload's group are recognised once its leader has gone. */
 export const LAUNCH_ID_VARIABLE = 'CORESDK_LAUNCH_ID';
 
@@ -52,7 +54,7 @@ export function workloadEnv(
     ...configured,
     [LAUNCH_ID_VARIABLE]: launchId,
     ...(overlap === null ? {} : { [CHECK_SOCKET_VARIABLE]: overlap.checkSocket }),
-    ...(overlap?.beside === true ? { [START_VARIABLE]: 'beside' } : {}),
+    ...(overlap?.beside === true ? { [START_VARIABLE]: STARTS_BESIDE } : {}),
   };
   if (socketNames.length === 0) return env;
   return { ...env, LISTEN_FDS: String(socketNames.length), LISTEN_FDNAMES: socketNames.join(':') };

@@ -174,8 +174,8 @@ function* updater(status: Status, now: number): Generator<Row> {
   const { from, trial, failed } = status.updater;
   const known =
     keys.length === 0 ? 'NO KEYS: every update is refused' : `keys ${keys.map(shortDigest).join(' ')}`;
-  const origin = from === null ? 'as installed' : `brought by ${plain(from)}`;
-  yield { name: 'updater', lines: [`${plain(version)} (commit ${plain(commit)}), ${origin}, ${known}`] };
+  const origin = from === null ? '' : `, brought by release ${plain(from)}`;
+  yield { name: 'updater', lines: [`${plain(version)} (commit ${plain(commit)})${origin}, ${known}`] };
   if (trial !== null) yield { name: 'daemon', lines: [trialText(trial)], tone: 'warn' };
   else if (failed !== null)
     yield {

@@ -347,13 +347,14 @@ async function openPorts(
     hooks: own.hooks ?? createHooks(config.hooks),
     probeBeside:
       own.probeBeside ??
-      (check === null ? probe : await createBesideProbe(config.probe, () => check.beside())),
+      (check === null ? probe : await createBesideProbe(config.probe, () => check.pathOf('beside'))),
     drain:
       own.drain ??
       createDrain({
         hook: config.hooks.drain,
         url: config.workload.drainUrl,
         timeoutMs: config.workload.drainTimeoutMs,
+        checkSocket: () => check?.pathOf('main') ?? null,
         clock,
       }) ??
       noDrain,

@@ -212,7 +212,7 @@ export function createCommands(options: CommandsOptions): ControlApi {
       );
       const [entry] = found;
       // A version may have failed as a release and as a daemon: both are meant by its name.
-      const isOne = found.every(({ version }) => version === wanted) || found.length === 1;
+      const isOne = found.filter(({ role }) => role === entry?.role).length === 1;
       if (entry === undefined || !isOne)
         throw new UpdateError(
           'VERSION_NOT_FOUND',

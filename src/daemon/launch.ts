@@ -12,12 +12,7 @@ import { nodeDisk, type Disk } from '../adapters/disk.ts';
 import { choose, passOver } from '../adapters/daemon-choice.ts';
 import { checkedDaemonFile, execCommand, type ExecCommand } from '../adapters/daemon-file.ts';
 import { isRunning, isSameProcess, thisProcess } from '../adapters/daemon-process.ts';
-import {
-  NO_RECORD,
-  readDaemonRecord,
-  writeDaemonRecord,
-  type DaemonRecord,
-} from '../adapters/daemon-record.ts';
+import { readDaemonRecord, writeDaemonRecord, type DaemonRecord } from '../adapters/daemon-record.ts';
 import { statePaths } from '../adapters/state-dir.ts';
 import { execInto } from '../adapters/succession.ts';
 import { UpdateError } from '../errors.ts';
@@ -91,9 +86,9 @@ export async function launch(options: LaunchOptions): Promise<readonly string[]>
   const { stateDir, installed, args, env, guard, disk = nodeDisk, exec = execInto } = options;
   const paths = statePaths(stateDir);
   const said: string[] = [];
-  let record = NO_RECORD;
   try {
-    record = await readDaemonRecord(disk, paths.daemonRecord);
+    const onDisk = await readDaemonRecord(disk, paths.daemonRecord);
+    let record = onDisk;
     // The usual case: nothing ever replaced the installed daemon.
     if (record.current === null && record.trial === null && record.process === null) return said;
     const self = await thisProcess();
@@ -117,10 +112,14 @@ export async function launch(options: LaunchOptions): Promise<readonly string[]>
         record = passOver(record, choice.run, why);
         continue;
       }
-      await keep(disk, paths.daemonRecord, record, { ...choice.record, process });
+      await keep(disk, paths.daemonRecord, onDisk, { ...choice.record, process });
       if (typeof file !== 'string') return said;
-      record = choice.record;
-      if (trial !== null) await guard?.(trial.attempt);
+      try {
+        if (trial !== null) await guard?.(trial.attempt);
+      } catch (error) {
+        // Without one, only a daemon that hangs where nobody else watches it goes unseen.
+        said.push(UpdateError.from(error).message);
+      }
       exec(await execCommand(file, args), { ...env, ...launcherEnv(installed) });
       throw new UpdateError(
         'HANDOVER_FAILED',

@@ -3,7 +3,7 @@ import type { Steps } from '../steps.ts';
 import type { ProbeEvidence, VersionRef } from '../types.ts';
 import { addressIsFree } from './address.ts';
 import { drainRunning } from './drain-running.ts';
-import { pollHealth } from './health.ts';
+import { pollHealth, type HealthVerdict } from './health.ts';
 import type { Ports } from './ports.ts';
 import { runnable } from './runnable.ts';
 import type { Settings } from './settings.ts';
@@ -17,6 +17,9 @@ type Policy = Pick<
   'addressFreeMs' | 'rollbackTimeoutMs' | 'probeIntervalMs' | 'probeSuccessThreshold'
 >;
 
+/** So many looks more than it needs a version gets that was never left, before it is started anew. */
+const STILL_LOOKS = 5;
+
 async function goBack(
   ports: Needs,
   settings: Policy,
@@ -24,9 +27,25 @@ async function goBack(
   signal: AbortSignal,
 ): Promise<ProbeEvidence> {
   const { workload, store, probe } = ports;
+  // Before anything else: what failed beside must not meet the clients of the old one.
+  await workload.beside?.end(signal);
+  const look = (budgetMs: number): Promise<HealthVerdict> =>
+    // A crash of the old version is not the end: the supervisor starts it again until the time is over.
+    pollHealth(
+      ports,
+      settings,
+      { budgetMs, spentMs: 0, exited: ignored, onSpent: () => Promise.resolve() },
+      signal,
+    );
   let { version } = plan.from;
+  const wasLeft = !(await wasNeverLeft(ports, plan.from));
+  if (!wasLeft) {
+    const enough = (settings.probeSuccessThreshold + STILL_LOOKS) * settings.probeIntervalMs;
+    const still = await look(Math.min(settings.rollbackTimeoutMs, enough));
+    if (still.kind === 'healthy') return still.evidence;
+  }
   // On a disk that is full nothing could be started again; so what still runs is not stopped.
-  if (error.code !== 'JOURNAL_WRITE_FAILED' || !(await wasNeverLeft(ports, plan.from))) {
+  if (wasLeft || error.code !== 'JOURNAL_WRITE_FAILED') {
     // A version that failed is not waited for. One that an operator goes back from serves well, as far as anybody knows.
     if (attempt.trigger === 'rollback') await drainRunning(ports, plan.to.version, signal);
     await workload.stop(signal);
@@ -46,18 +65,7 @@ async function goBack(
       );
     version = ref.version;
   }
-  // A crash of the old version is not the end: the supervisor starts it again until the time is over.
-  const verdict = await pollHealth(
-    ports,
-    settings,
-    {
-      budgetMs: settings.rollbackTimeoutMs,
-      spentMs: 0,
-      exited: ignored,
-      onSpent: () => Promise.resolve(),
-    },
-    signal,
-  );
+  const verdict = await look(settings.rollbackTimeoutMs);
   if (verdict.kind === 'healthy') return verdict.evidence;
   throw new UpdateError(
     'PROBE_TIMEOUT',
@@ -80,7 +88,7 @@ const ignored = (): Promise<never> =>
 
 /**
  * `rollingBack`: ends the new version, points `current` back, starts and probes the old one. Can be run again at any
- * point. What could not even begin, because the journal cannot be written, leaves the old one running. When it fails, the supervisor keeps trying the old version, and the journal says that it failed, and still why it goes back.
+ * point. An old one that was never left, and is healthy, runs on: what failed beside it, or before it was stopped, is all that ends. When it fails, the supervisor keeps trying the old version, and the journal says that it failed, and still why it goes back.
  *
  * @throws UpdateError `ROLLBACK_FAILED`
  */

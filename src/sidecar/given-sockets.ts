@@ -1,12 +1,15 @@
 import { parseListen } from '../sockets/listen-address.ts';
 import { takeInheritedSockets } from '../sockets/inherited-sockets.ts';
 import { inodeOf, readNetSockets } from '../sockets/net-sockets.ts';
+import { CHECK_SOCKET_NAME } from '../sockets/check-socket-name.ts';
 import type { ListenAddress, ListenOn } from './address.ts';
 
 /** Where each port listens. */
 export interface Ports {
   readonly http: ListenOn;
   readonly grpc: ListenOn | null;
+  /** The check address, where two versions may run at once; null where there is none. */
+  readonly check: { readonly fd: number } | null;
 }
 
 interface Given {
@@ -31,7 +34,7 @@ async function given(env: NodeJS.ProcessEnv): Promise<Given[]> {
 
 /**
  * The sockets that this process was given (sd_listen_fds(3)), in place of the addresses that it would listen on by itself: one that is
- * called `http` or `grpc`, else one with the port's own number. TCP only.
+ * called `http` or `grpc`, else one with the port's own number, TCP only; and the one that is called `check`.
  *
  * @param env - `process.env`; what is about descriptors is removed from it
  * @param own - where the ports listen when they are given nothing
@@ -54,10 +57,12 @@ export async function portsOf(
   };
   const http = take('http', own.http);
   const grpc = own.grpc === null ? null : take('grpc', own.grpc);
+  const check = sockets.find(({ name }) => name === CHECK_SOCKET_NAME);
+  if (check !== undefined) taken.add(check);
   for (const socket of sockets)
     if (!taken.has(socket))
       log(
         `was given a socket that it has no use for: descriptor ${String(socket.fd)}, ${socket.name ?? 'unnamed'}`,
       );
-  return { http, grpc };
+  return { http, grpc, check: check === undefined ? null : { fd: check.fd } };
 }

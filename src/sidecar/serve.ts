@@ -1,4 +1,5 @@
 import { UpdateError } from '../errors.ts';
+import { STARTS_BESIDE } from '../sockets/check-socket-name.ts';
 import { hostAndPort, parseAddress } from './address.ts';
 import { portsOf } from './given-sockets.ts';
 import { startSidecar, type Sidecar } from './sidecar.ts';
@@ -33,12 +34,46 @@ function signalled(): AbortSignal {
   return controller.signal;
 }
 
-async function started({ env, version }: ServeOptions, log: (line: string) => void): Promise<Sidecar> {
+/** Resolves when SIGUSR2 says that this version may take clients; rejects where it is stopped before. */
+function promotion(stop: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const letGo = (): void => {
+      process.off('SIGUSR2', promoted);
+      stop.removeEventListener('abort', stopped);
+    };
+    const promoted = (): void => {
+      letGo();
+      resolve();
+    };
+    const stopped = (): void => {
+      letGo();
+      reject(new UpdateError('CANCELLED', 'stopped before it took clients'));
+    };
+    process.on('SIGUSR2', promoted);
+    stop.addEventListener('abort', stopped);
+    if (stop.aborted) stopped();
+  });
+}
+
+async function started(
+  { env, version }: ServeOptions,
+  stop: AbortSignal,
+  log: (line: string) => void,
+): Promise<Sidecar> {
   const http = parseAddress('CORESDK_HTTP_ADDR', env['CORESDK_HTTP_ADDR'] ?? DEFAULT_HTTP);
   const named = env['CORESDK_GRPC_ADDR'] ?? DEFAULT_GRPC;
   const grpc = named === NO_PORT ? null : parseAddress('CORESDK_GRPC_ADDR', named);
   const ports = await portsOf(env, { http, grpc }, log);
-  return startSidecar({ ...ports, version, tenant: env['CORESDK_TENANT'], log });
+  // The handler is there before anybody can ask at the check address, as the daemon expects.
+  const waits = ports.check !== null && env['CORESDK_START'] === STARTS_BESIDE;
+  if (waits) log('runs beside another version; takes no clients before SIGUSR2');
+  return startSidecar({
+    ...ports,
+    version,
+    tenant: env['CORESDK_TENANT'],
+    log,
+    ...(waits ? { promoted: promotion(stop) } : {}),
+  });
 }
 
 /**
@@ -56,10 +91,11 @@ export async function runServe(options: ServeOptions): Promise<number> {
   const stop = options.stop ?? signalled();
   let sidecar: Sidecar;
   try {
-    sidecar = await started(options, log);
+    sidecar = await started(options, stop, log);
   } catch (error) {
     const fault = UpdateError.from(error);
     log(fault.message);
+    if (fault.code === 'CANCELLED') return 0;
     return fault.cause === undefined ? fault.info.exit : 1;
   }
   const ports = [

@@ -15,6 +15,10 @@ export interface SidecarOptions {
   readonly http: ListenOn;
   /** Absent or null: no gRPC. */
   readonly grpc?: ListenOn | null;
+  /** The check address: what the HTTP port answers, it answers too, and from the first moment on. */
+  readonly check?: ListenOn | null;
+  /** What is waited for, once the check address answers, before clients are taken; when it rejects, none are. */
+  readonly promoted?: Promise<void>;
   readonly version: string;
   /** Shown by `/version`. */
   readonly tenant?: string | undefined;
@@ -50,12 +54,23 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { version, tenant, drainMs = DRAIN_MS, log = () => undefined, grpcLimits: limits } = options;
   const readiness = createReadiness();
   const common = { readiness, log };
-  const http = await openHttpPort({ ...common, listen: options.http, version, tenant });
+  const check = options.check
+    ? await openHttpPort({ ...common, listen: options.check, version, tenant })
+    : null;
+  let http;
+  try {
+    await options.promoted;
+    http = await openHttpPort({ ...common, listen: options.http, version, tenant });
+  } catch (error) {
+    await check?.close(0);
+    throw error;
+  }
   let grpc;
   try {
     grpc = options.grpc ? await openGrpcPort({ ...common, listen: options.grpc, limits }) : null;
   } catch (error) {
     await http.close(0);
+    await check?.close(0);
     throw error;
   }
   let closing: Promise<unknown> | null = null;
@@ -64,7 +79,7 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
     grpcAddress: grpc?.address ?? null,
     close: async () => {
       readiness.drain();
-      await (closing ??= Promise.all([http.close(drainMs), grpc?.close(drainMs)]));
+      await (closing ??= Promise.all([http.close(drainMs), grpc?.close(drainMs), check?.close(drainMs)]));
     },
   };
 }

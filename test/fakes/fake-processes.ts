@@ -1,6 +1,13 @@
 import { throwIfCancelled } from '../../src/adapters/disk-errors.ts';
 import { UpdateError } from '../../src/errors.ts';
-import type { Clock, LaunchedProcess, ProcessExit, Processes, Survivor } from '../../src/services/ports.ts';
+import type {
+  Clock,
+  LaunchedProcess,
+  Place,
+  ProcessExit,
+  Processes,
+  Survivor,
+} from '../../src/services/ports.ts';
 import type { LaunchTarget } from '../../src/types.ts';
 
 /** How a program of a fake behaves; `runs` unless told. */
@@ -12,6 +19,8 @@ export interface FakeProcesses extends Processes {
   readonly behaviours: Map<string, Behaviour>;
   /** What was launched, in order. */
   readonly launched: LaunchTarget[];
+  /** Pids of those that were told that clients are theirs. */
+  readonly promoted: number[];
   /** Pids that run. */
   running(): number[];
   /** Ends a process from outside. */
@@ -25,6 +34,7 @@ export interface FakeProcesses extends Processes {
 interface Running {
   readonly behaviour: Behaviour;
   readonly version: string;
+  readonly place: Place;
   readonly end: (exit: ProcessExit) => void;
 }
 
@@ -47,6 +57,7 @@ export function createFakeProcesses(clock: Pick<Clock, 'sleep'>): FakeProcesses 
   const fake: FakeProcesses = {
     behaviours: new Map(),
     launched: [],
+    promoted: [],
     survivor: null,
     running: () => [...table.keys()],
     exit: (pid, exit = {}) => {
@@ -56,7 +67,7 @@ export function createFakeProcesses(clock: Pick<Clock, 'sleep'>): FakeProcesses 
       for (const [pid, { version }] of table) fake.survivor = { pid, version };
     },
 
-    launch: async (target, signal) => {
+    launch: async (target, signal, place = 'main') => {
       throwIfCancelled(signal);
       const behaviour = fake.behaviours.get(target.entry) ?? 'runs';
       if (behaviour === 'missing')
@@ -64,12 +75,12 @@ export function createFakeProcesses(clock: Pick<Clock, 'sleep'>): FakeProcesses 
           'WORKLOAD_START_FAILED',
           `expected a program, found ${target.entry}: no such file`,
         );
-      // As the real one: at most one group at a time.
-      for (const pid of table.keys()) end(pid, { code: null, signal: 'SIGKILL' });
+      // As the real one: at most one group at a time in a place.
+      for (const [pid, each] of table) if (each.place === place) end(pid, { code: null, signal: 'SIGKILL' });
       lastPid += 1;
       const pid = lastPid;
       const exited = new Promise<ProcessExit>((resolve) => {
-        table.set(pid, { behaviour, version: target.ref.version, end: resolve });
+        table.set(pid, { behaviour, version: target.ref.version, place, end: resolve });
       });
       fake.launched.push(target);
       if (typeof behaviour === 'object') end(pid, { code: behaviour.exits, signal: null });
@@ -77,6 +88,14 @@ export function createFakeProcesses(clock: Pick<Clock, 'sleep'>): FakeProcesses 
       return launched;
     },
     terminate: ({ pid }, graceMs) => stop(pid, graceMs),
+    promote: ({ pid }) => {
+      fake.promoted.push(pid);
+      return Promise.resolve();
+    },
+    relieve: () => {
+      for (const [pid, each] of table) table.set(pid, { ...each, place: 'main' });
+      return Promise.resolve();
+    },
     adopt: async (target) => {
       const { survivor } = fake;
       const running = survivor === null ? undefined : table.get(survivor.pid);

@@ -9,12 +9,14 @@ export interface FakeWorkload extends Workload {
   readonly calls: string[];
   /** What runs. */
   readonly running: { readonly pid: number; readonly target: LaunchTarget } | null;
+  /** What runs beside it; given only where a test gives `beside` to the service. */
+  readonly second: { readonly pid: number; readonly target: LaunchTarget } | null;
   survivor: Survivor | null;
   /** Rejects the next starts while set. */
   startFault: UpdateError | null;
   /** Rejects the next stops while set. */
   stopFault: UpdateError | null;
-  /** Ends what runs, from outside. */
+  /** Ends what runs, and what runs beside it, from outside. */
   exitNow(how: string): void;
   /** Makes a crash loop of what runs. */
   crashLoopNow(how: string): void;
@@ -52,6 +54,7 @@ function event(): { happened(how: string): void; wait(signal: AbortSignal): Prom
 /** @param calls - where calls are written down */
 export function createFakeWorkload(calls: string[] = []): FakeWorkload {
   let running: { pid: number; target: LaunchTarget } | null = null;
+  let second: { pid: number; target: LaunchTarget } | null = null;
   let lastPid = 100;
   const exits = new Map<number, ReturnType<typeof event>>();
   const loop = event();
@@ -69,10 +72,42 @@ export function createFakeWorkload(calls: string[] = []): FakeWorkload {
     get running() {
       return running;
     },
+    get second() {
+      return second;
+    },
+    beside: {
+      start: async (target, signal) => {
+        throwIfCancelled(signal);
+        calls.push(`start ${target.ref.version} beside`);
+        if (fake.startFault !== null) throw fake.startFault;
+        second = { pid: ++lastPid, target };
+        return { pid: lastPid };
+      },
+      end: async () => {
+        if (second === null) return;
+        calls.push(`end ${second.target.ref.version} beside`);
+        exit(second.pid).happened('stopped');
+        second = null;
+      },
+      promote: async () => {
+        if (second !== null) calls.push(`promote ${second.target.ref.version}`);
+      },
+      relieve: async () => {
+        if (second === null) return;
+        calls.push(`relieve by ${second.target.ref.version}`);
+        if (fake.stopFault !== null) throw fake.stopFault;
+        end('stopped');
+        running = second;
+        second = null;
+      },
+    },
     survivor: null,
     startFault: null,
     stopFault: null,
-    exitNow: end,
+    exitNow: (how) => {
+      if (second !== null) exit(second.pid).happened(how);
+      end(how);
+    },
     crashLoopNow: (how) => {
       loop.happened(how);
     },

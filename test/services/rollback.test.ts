@@ -173,8 +173,30 @@ describe('the version to go back to', () => {
     expect(rig.calls).toContain('start 1.0.0');
   });
 
-  it('is started anew after any other failure, though it runs and is current', async () => {
-    expect(await stops('old', { runs: 'old', current: 'old' }, VERDICT)).toBe(true);
+  it('runs on after any other failure, too, while it is healthy', async () => {
+    expect(await stops('old', { runs: 'old', current: 'old' }, VERDICT)).toBe(false);
+  });
+
+  it('is started anew after any other failure where it is not healthy, though it runs and is current', async () => {
+    rig.probe.script = [...Array.from({ length: 20 }, () => 'refused' as const), 200];
+    await rig.store.activate(from);
+    await rig.workload.start({ ref: from, entry: '/x' }, NEVER);
+    rig.calls.length = 0;
+    const going = run();
+    await rig.clock.advance(SETTINGS.rollbackTimeoutMs);
+    await going;
+    expect(rig.calls).toContain('stop');
+  });
+
+  it('is not stopped for what failed beside it, which is ended first of all', async () => {
+    await rig.store.activate(from);
+    await rig.workload.start({ ref: from, entry: '/x' }, NEVER);
+    await rig.workload.beside?.start({ ref: to, entry: '/y' }, NEVER);
+    rig.calls.length = 0;
+    rig.probe.script = [200];
+    await run();
+    expect(rig.calls).toEqual(['end 1.1.0 beside']);
+    expect(rig.workload.second).toBeNull();
   });
 });
 

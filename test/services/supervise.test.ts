@@ -20,6 +20,8 @@ function supervised() {
       return Promise.resolve({ pid, exited: promise } satisfies LaunchedProcess);
     },
     terminate: async ({ pid }, graceMs) => void ended.push([pid, graceMs]),
+    promote: () => Promise.resolve(),
+    relieve: () => Promise.resolve(),
     adopt: () => Promise.resolve(null),
     endSurvivor: () => Promise.resolve(null),
   };

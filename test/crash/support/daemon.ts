@@ -84,6 +84,8 @@ export interface SimDaemonOptions {
   readonly warn: (error: ErrorRecord) => void;
   readonly journalLost: boolean;
   readonly adapt?: (ports: Ports) => Ports;
+  /** How an update is swapped in; `stop-start` unless told. */
+  readonly swap?: Settings['swap'] | undefined;
 }
 
 /** A daemon that runs. */
@@ -147,7 +149,7 @@ export async function startSimDaemon(options: SimDaemonOptions): Promise<SimDaem
     approvals: openApprovals(disk, paths.approvals),
     pauses: openPauses(disk, paths.paused),
     hooks: recordingHooks(),
-    probeBeside: createSimProbe(processes, clock),
+    probeBeside: createSimProbe(processes, clock, true),
     drain: noDrain,
     succession: fixedDaemon('1.0.0'),
     orders: noOrders,
@@ -168,7 +170,11 @@ export async function startSimDaemon(options: SimDaemonOptions): Promise<SimDaem
       error: { code: 'JOURNAL_DAMAGED', message: 'expected a readable journal, found none' },
     });
 
-  const { actors, settled } = services(ports, SETTINGS, () => undefined);
+  const { actors, settled } = services(
+    ports,
+    { ...SETTINGS, swap: options.swap ?? SETTINGS.swap },
+    () => undefined,
+  );
   const actor = createActor(updateMachine.provide({ actors }));
   const faults: unknown[] = [];
   let entered = 0;

@@ -75,11 +75,14 @@ export type Mutation = Pick<Ground, 'wrapDisk' | 'adapt'>;
 
 const NONE: Mutation = {};
 
+/** What names the processes. */
+const RECORDS = ['workload.json', 'workload-beside.json'];
+
 /** By then the next checks have come, and refused bytes have been fetched again. */
 const LONG_MS = 6 * 3_600_000;
 
 function groundOf(scenario: Scenario, material: Material, mutation: Mutation): Ground {
-  return { material, behaviour: behaviourOf(scenario), ...mutation };
+  return { material, behaviour: behaviourOf(scenario), swap: scenario.swap, ...mutation };
 }
 
 /** Lives through a scenario. */
@@ -139,7 +142,7 @@ interface Job {
 
 /** Everything about a situation that decides what becomes of it. */
 function keyOfSituation({ image, journal, journalLost, table }: Situation, allowed: string): string {
-  const ignore = table.processes.length === 0 ? ['workload.json'] : [];
+  const ignore = table.processes.length === 0 ? RECORDS : [];
   const calls = journal.map(({ method, args }) => [method, args]);
   const running = table.processes.map(({ pid, version }) => `${String(pid)} ${version}`);
   return JSON.stringify([keyOf(image, ignore), calls, journalLost, running, allowed]);
@@ -173,12 +176,12 @@ async function recover(job: Job, situation: Situation, demands: Demands): Promis
 /** Starts a recovered host again: nothing is left to repair. */
 async function startAgain(job: Job, { world, view }: Recovered, demands: Demands): Promise<string[]> {
   const left = world.situation();
-  const before = keyOf(left.image, ['workload.json']);
+  const before = keyOf(left.image, RECORDS);
   const history = JSON.stringify(await world.journal.history(1_000));
   const second = await recover(job, left, { ...demands, allowed: [view.current], journal: left.journal });
   if (!('world' in second)) return second.map((line) => `at the second start: ${line}`);
   const lines = second.lines.map((line) => `at the second start: ${line}`);
-  if (keyOf(second.world.situation().image, ['workload.json']) !== before)
+  if (keyOf(second.world.situation().image, RECORDS) !== before)
     lines.push('the second start found something to repair');
   if (JSON.stringify(await second.world.journal.history(1_000)) !== history)
     lines.push('the second start changed the history');

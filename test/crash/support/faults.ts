@@ -121,7 +121,7 @@ async function runWith(
   at: number,
 ): Promise<{ lines: string[]; where: string } | null> {
   const { scenario, material, before, allowed } = run;
-  const ground = { material, behaviour: behaviourOf(scenario) };
+  const ground = { material, behaviour: behaviourOf(scenario), swap: scenario.swap };
   const { fault, mend, hit } = faultAt(kind, at);
   const lines: string[] = [];
   const adapt = scenario.adapt === undefined ? {} : { adapt: scenario.adapt };
@@ -188,7 +188,7 @@ export async function injectFaults(
 ): Promise<FaultRuns> {
   const { every = 1, kinds = FAULT_KINDS, from = 0 } = options;
   const before = await scenario.before(material);
-  const ground = { material, behaviour: behaviourOf(scenario) };
+  const ground = { material, behaviour: behaviourOf(scenario), swap: scenario.swap };
   const adapt = scenario.adapt === undefined ? {} : { adapt: scenario.adapt };
   const world = await createWorld(before, { ...ground, ...adapt });
   const viewBefore = await look(world);

@@ -15,6 +15,8 @@ export interface Scenario {
   readonly name: string;
   /** Programs that do not simply run, by version. */
   readonly behaviour?: Readonly<Record<string, Behaviour>>;
+  /** How its daemon swaps an update in; `stop-start` unless told. */
+  readonly swap?: 'overlap';
   /** Put around the adapters while it acts, not when it recovers. */
   readonly adapt?: (ports: Ports) => Ports;
   /** What it starts from; the power was off. */
@@ -240,6 +242,19 @@ export const SCENARIOS: readonly Scenario[] = [
   failing('sick release', 'sick'),
   failing('release that cannot start', 'missing'),
   failing('crash loop after the commit', { exits: 3, afterMs: 500 }),
+  {
+    name: 'a version that runs beside the old one first',
+    swap: 'overlap',
+    behaviour: { '1.1.0': { slow: 3_000 } },
+    before: async (material) => ({
+      ...(await installed(material, ['1.0.0'])),
+      feed: feedOf(material, '1.1.0'),
+    }),
+    act: update,
+    goal: arrives('1.1.0'),
+  },
+  { ...failing('a version that is sick beside the old one', 'sick'), swap: 'overlap' },
+  { ...failing('a version that ends beside the old one', { exits: 3, afterMs: 500 }), swap: 'overlap' },
   {
     name: 'operator’s rollback',
     before: (material) => installed(material, ['1.0.0', '1.1.0']),

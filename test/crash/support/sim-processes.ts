@@ -2,13 +2,20 @@
  * The processes of a simulated host. They outlive the daemon, but not a power cut.
  *
  * Invariants, as the real ones (`src/adapters/processes.ts`): the identity of a program is on disk before its first instruction runs;
- * a launch first ends whatever the record still names; the gate closes with the daemon.
+ * a launch first ends whatever the record of its place still names; the gate closes with the daemon.
  */
 import type { Disk } from '../../../src/adapters/disk.ts';
 import { throwIfCancelled } from '../../../src/adapters/disk-errors.ts';
-import { processRecordFile } from '../../../src/adapters/process-record.ts';
+import { besideRecordPath, processRecordFile } from '../../../src/adapters/process-record.ts';
 import { UpdateError } from '../../../src/errors.ts';
-import type { Clock, LaunchedProcess, ProcessExit, Processes } from '../../../src/services/ports.ts';
+import type {
+  Clock,
+  LaunchedProcess,
+  Place,
+  ProcessExit,
+  Processes,
+  Survivor,
+} from '../../../src/services/ports.ts';
 import type { LaunchTarget } from '../../../src/types.ts';
 import type { Tape } from './tape.ts';
 
@@ -35,6 +42,8 @@ export interface Process {
   readonly startedAt: number;
   /** It waits at the gate, and none of its instructions has run. */
   readonly atGate: boolean;
+  /** Started beside another, and not in its place yet. */
+  readonly beside: boolean;
 }
 
 /** What of a host is beside the disk. */
@@ -60,7 +69,7 @@ export interface SimProcessesOptions {
   readonly table: ProcessTable;
   readonly behaviour: (target: LaunchTarget) => Behaviour;
   /** Called when a program's first instruction is about to run. */
-  readonly onRun?: (target: LaunchTarget) => void;
+  readonly onRun?: (target: LaunchTarget, place: Place) => void;
 }
 
 const never = new AbortController().signal;
@@ -76,7 +85,10 @@ export const orphans = (table: ProcessTable): ProcessTable => ({
 
 export function createSimProcesses(options: SimProcessesOptions): SimProcesses {
   const { disk, recordPath, clock, tape } = options;
-  const recordFile = processRecordFile(disk, recordPath);
+  const recordFiles = {
+    main: processRecordFile(disk, recordPath),
+    beside: processRecordFile(disk, besideRecordPath(recordPath)),
+  };
   const exits = new Map<number, (exit: ProcessExit) => void>();
   let { table } = options;
 
@@ -100,15 +112,19 @@ export function createSimProcesses(options: SimProcessesOptions): SimProcesses {
     }
   };
 
-  const endSurvivor: Processes['endSurvivor'] = async (graceMs) => {
-    const record = await recordFile.read();
+  const endRecorded = async (place: Place, graceMs: number): Promise<Survivor | null> => {
+    const record = await recordFiles[place].read();
     const survivor =
       record?.bootId === table.bootId
         ? table.processes.find(({ pid, startTime }) => pid === record.pid && startTime === record.startTime)
         : undefined;
     if (survivor !== undefined) await stop(survivor.pid, graceMs);
-    await recordFile.remove();
+    await recordFiles[place].remove();
     return survivor === undefined ? null : { pid: survivor.pid, version: survivor.version };
+  };
+  const endSurvivor: Processes['endSurvivor'] = async (graceMs) => {
+    const beside = await endRecorded('beside', graceMs);
+    return (await endRecorded('main', graceMs)) ?? beside;
   };
 
   async function exitLater({ pid, behaviour }: Process): Promise<void> {
@@ -122,7 +138,7 @@ export function createSimProcesses(options: SimProcessesOptions): SimProcesses {
       return table;
     },
     running: () => table.processes.filter(({ atGate }) => !atGate),
-    launch: async (target, signal) => {
+    launch: async (target, signal, place = 'main') => {
       throwIfCancelled(signal);
       const behaviour = options.behaviour(target);
       if (behaviour === 'missing')
@@ -130,7 +146,7 @@ export function createSimProcesses(options: SimProcessesOptions): SimProcesses {
           'WORKLOAD_START_FAILED',
           `expected a program, found ${target.entry}: no such file`,
         );
-      await endSurvivor(0);
+      await endRecorded(place, 0);
       const pid = table.lastPid + 1;
       tape.record({ op: 'spawn', what: `${String(pid)} ${target.ref.version}` });
       const started: Process = {
@@ -142,32 +158,47 @@ export function createSimProcesses(options: SimProcessesOptions): SimProcesses {
         version: target.ref.version,
         behaviour,
         atGate: true,
+        beside: place === 'beside',
       };
       replace([...table.processes, started], pid);
       const exited = new Promise<ProcessExit>((resolve) => exits.set(pid, resolve));
       try {
         const { startTime, launchId, version } = started;
-        await recordFile.write({ bootId: table.bootId, pid, startTime, launchId, version });
+        await recordFiles[place].write({ bootId: table.bootId, pid, startTime, launchId, version });
         throwIfCancelled(signal);
         tape.record({ op: 'gate', what: `${String(pid)} ${version}` });
       } catch (error) {
         replace(table.processes.filter((each) => each.pid !== pid));
-        await recordFile.remove();
+        await recordFiles[place].remove();
         throw UpdateError.from(error);
       }
       replace(table.processes.map((each) => (each.pid === pid ? { ...each, atGate: false } : each)));
-      options.onRun?.(target);
+      options.onRun?.(target, place);
       void exitLater(started);
       const launched: LaunchedProcess = { pid, exited };
       return launched;
     },
     terminate: async ({ pid }, graceMs) => {
       await stop(pid, graceMs);
-      const record = await recordFile.read();
-      if (record?.pid === pid && record.bootId === table.bootId) await recordFile.remove();
+      for (const recordFile of Object.values(recordFiles)) {
+        const record = await recordFile.read();
+        if (record?.pid === pid && record.bootId === table.bootId) await recordFile.remove();
+      }
+    },
+    promote: ({ pid }) => {
+      tape.record({ op: 'promote', what: String(pid) });
+      return Promise.resolve();
+    },
+    relieve: async () => {
+      const record = await recordFiles.beside.read();
+      if (record === null) return;
+      await recordFiles.main.write(record);
+      await recordFiles.beside.remove();
+      replace(table.processes.map((each) => ({ ...each, beside: false })));
     },
     adopt: async (target) => {
-      const record = await recordFile.read();
+      await endRecorded('beside', 0);
+      const record = await recordFiles.main.read();
       const left =
         record?.bootId === table.bootId && record.version === target.ref.version
           ? table.processes.find(({ pid, startTime }) => pid === record.pid && startTime === record.startTime)

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import semver from 'semver';
 import type { Disk } from '../../../src/adapters/disk.ts';
 import { statOrNull } from '../../../src/adapters/disk-tree.ts';
-import { processRecordFile, type ProcessRecord } from '../../../src/adapters/process-record.ts';
+import { besideRecordPath, processRecordFile, type ProcessRecord } from '../../../src/adapters/process-record.ts';
 import type { StatePaths } from '../../../src/adapters/state-dir.ts';
 import { openVersionStore } from '../../../src/adapters/version-store.ts';
 import { isVersionName } from '../../../src/adapters/version-folder.ts';
@@ -136,6 +136,9 @@ async function leftoversOf(disk: Disk, paths: StatePaths): Promise<string[]> {
     if (name.startsWith('.')) left.push(path);
     else for (const inner of await names(disk, path)) if (isTemporary(inner)) left.push(join(path, inner));
   }
+  // Nothing runs beside the workload but while it is tried.
+  const beside = besideRecordPath(paths.workloadRecord);
+  if ((await statOrNull(disk, beside)) !== null) left.push(beside);
   if ((await names(disk, paths.downloads)).includes('unpacked')) left.push(join(paths.downloads, 'unpacked'));
   return left.map((path) => path.slice(paths.root.length + 1));
 }
