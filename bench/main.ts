@@ -10,6 +10,8 @@ import { cpus, release, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { build } from '../scripts/build.ts';
+import { hasGunicorn, gunicornProgram, serveProgram } from './handover/workloads.ts';
+import { FULL_LOAD, measureHandover, type HandoverFigures } from './handover.ts';
 import { measurePair, realPairs, type DeltaFigures, type ToolFigures } from './deltas.ts';
 import { measureStart, type StartFigures } from './start.ts';
 import { mebibytes, milliseconds, ratio, seconds } from './support/numbers.ts';
@@ -27,6 +29,7 @@ export interface BenchResults {
   readonly delta: readonly DeltaFigures[];
   readonly swap: readonly SwapFigures[];
   readonly start: StartFigures;
+  readonly handover: readonly HandoverFigures[];
 }
 
 const row = (what: string, cells: Omit<Row, 'what'>): Row => ({ what, ...cells });
@@ -84,6 +87,20 @@ function swapRows(results: readonly SwapFigures[]): Row[] {
       of: `its own cold start; ours ${milliseconds(own)}, the worst swap ${milliseconds(worst)}`,
     }),
   );
+}
+
+function handoverRows(results: readonly HandoverFigures[]): Row[] {
+  return results.map((it) => {
+    const count = Object.values(it.updates).reduce((sum, updates) => sum + updates, 0);
+    const sockets = it.held ? 'sockets held' : 'stop and start';
+    return row(`longest wait of ${String(it.requests)} requests, ${it.program}, ${sockets}`, {
+      ours: milliseconds(Math.max(...Object.values(it.longestMs))),
+      reference: milliseconds(it.coldMs),
+      ratio: '',
+      memory: '',
+      of: `its own cold start; ${String(count)} updates at ${it.perSecond.toFixed(0)} a second: ${String(it.failed)} failed, ${String(it.retried)} sent again`,
+    });
+  });
 }
 
 function startRows(it: StartFigures): Row[] {
@@ -182,6 +199,19 @@ try {
   const start = await measureStart(values.quick ? 3 : 15, values.quick ? 2_000 : 60_000);
   say('swaps …');
   const swap = await measureSwap([0, 150e6], values.quick ? 2 : 10);
+  say('updates under load …');
+  const handover: HandoverFigures[] = [];
+  for (const program of [serveProgram, ...(hasGunicorn() ? [gunicornProgram] : [])])
+    for (const held of [true, false])
+      handover.push(
+        await measureHandover({
+          program,
+          held,
+          updates: values.quick ? 2 : 20,
+          rates: FULL_LOAD,
+          colds: values.quick ? 1 : 5,
+        }),
+      );
   const delta: DeltaFigures[] = [];
   if (!values['no-deltas']) {
     const missing = (what: string): void => {
@@ -201,8 +231,15 @@ try {
     delta,
     swap,
     start,
+    handover,
   };
-  printTable([...verifyRows(verify), ...delta.flatMap(deltaRows), ...swapRows(swap), ...startRows(start)]);
+  printTable([
+    ...verifyRows(verify),
+    ...delta.flatMap(deltaRows),
+    ...swapRows(swap),
+    ...handoverRows(handover),
+    ...startRows(start),
+  ]);
   await writeJson(values.json, results);
   if (!values.quick) await writeFile(values.plot, plotOf(verify));
 } finally {

@@ -8,6 +8,7 @@ import type { ConfigEntry, ControlApi } from './control/api.ts';
 import { feedUrlOf, openAdapters, type AdapterOptions } from './daemon/adapters.ts';
 import { createBoard } from './daemon/board.ts';
 import { createCommands } from './daemon/commands.ts';
+import { machineFacts } from './daemon/fleet.ts';
 import { createEventHub } from './daemon/events.ts';
 import { createHealthLook } from './daemon/health-look.ts';
 import { createDaemonLog } from './daemon/log.ts';
@@ -138,6 +139,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
   workload.subscribe?.((status) => {
     log.workload(status);
     metrics.workload(status);
+    opened.fleet?.changed();
     hub.publish({ kind: 'workload', workload: workloadView(status) });
   });
   const observe: StepObserver = (event) => {
@@ -157,6 +159,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
         metrics.entered(value);
       }
       state = value;
+      opened.fleet?.changed();
       const key = context.ended === null ? null : `${context.ended.attempt.id} ${context.ended.outcome}`;
       if (context.ended !== null && key !== endedId) {
         board.ended(context.ended);
@@ -202,6 +205,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
         lookAtHealth,
         state: value,
         context,
+        fleet: opened.fleet,
       });
     },
   });
@@ -219,6 +223,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
     metrics: metrics.scrape,
     start: () => {
       actor.start();
+      opened.fleet?.begin(() => machineFacts(actor.getSnapshot()));
     },
     stop: async () => {
       const probing = actor.getSnapshot().matches('probing');

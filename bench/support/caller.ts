@@ -33,19 +33,23 @@ function ask(port: number): Promise<Seen | null> {
  * Asks again and again until a wanted version answers.
  *
  * @param port - on loopback
- * @param wanted - the version whose first 200 ends it
+ * @param wanted - the version whose first 200 ends it, or what the body of that looks like
  * @returns the last 200 of anybody else (null if there was none), and the first of the wanted one
  * @throws Error when it did not answer in 30 s
  */
-export async function watchFor(port: number, wanted: string): Promise<{ last: Seen | null; first: Seen }> {
+export async function watchFor(
+  port: number,
+  wanted: string | RegExp,
+): Promise<{ last: Seen | null; first: Seen }> {
   const deadline = performance.now() + 30_000;
   let last: Seen | null = null;
   while (performance.now() < deadline) {
     const seen = await ask(port);
-    if (seen?.version === wanted) return { last, first: seen };
+    if (seen !== null && (typeof wanted === 'string' ? seen.version === wanted : wanted.test(seen.version)))
+      return { last, first: seen };
     last = seen ?? last;
     // Leaves the cores to those who are measured.
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  throw new Error(`expected ${wanted} to answer on port ${String(port)} within 30 s`);
+  throw new Error(`expected ${String(wanted)} to answer on port ${String(port)} within 30 s`);
 }

@@ -11,7 +11,7 @@ import { build } from '../../scripts/build.ts';
 import { importTrustSet } from '../../src/bundle/trust-set.ts';
 import { hostPlatform } from '../../src/config/index.ts';
 import type { Status } from '../../src/control/api.ts';
-import { createControlClient } from '../../src/control/client.ts';
+import { createControlClient, type ControlClient } from '../../src/control/client.ts';
 import { createBundle, type BundleFile } from '../../src/publish/bundle-writer.ts';
 import { publishToFeed } from '../../src/publish/feed.ts';
 import { generateKeys } from '../../src/publish/keys.ts';
@@ -38,6 +38,8 @@ export interface DaemonRig extends AsyncDisposable {
   publish(version: string, files: readonly BundleFile[]): Promise<void>;
   /** Has the daemon install the newest release, and resolves once it is committed. */
   update(): Promise<void>;
+  /** The control API of the daemon. */
+  readonly client: ControlClient;
 }
 
 /** A workload for benches: HTTP on `$PORT`, with its version as every answer. */
@@ -59,8 +61,16 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   await exited;
 }
 
+/** What a rig may be told. */
+export interface DaemonRigOptions {
+  /** The program before any update; one of {@link benchWorkload} unless told. */
+  readonly baseline?: string;
+  /** Sections of the configuration, put over those of the rig. */
+  readonly sections?: (port: number) => Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
 /** Makes a rig. Dispose of it: that ends its daemon and deletes its folder. */
-export async function createDaemonRig(): Promise<DaemonRig> {
+export async function createDaemonRig(options: DaemonRigOptions = {}): Promise<DaemonRig> {
   const root = await mkdtemp(join(tmpdir(), 'coresdk-bench-'));
   const feedDir = join(root, 'feed');
   await mkdir(feedDir);
@@ -71,21 +81,28 @@ export async function createDaemonRig(): Promise<DaemonRig> {
   });
   const { program } = await build({ out: join(root, 'dist'), trust: trustFile, version: '1.0.0' });
   const baseline = join(root, 'baseline');
-  await writeFile(baseline, benchWorkload('baseline'), { mode: 0o755 });
+  await writeFile(baseline, options.baseline ?? benchWorkload('baseline'), { mode: 0o755 });
   const port = await freePort();
   const config = join(root, 'sidecar.yaml');
   const stateDir = join(root, 'state');
+  const sections = options.sections?.(port) ?? {};
   await writeFile(
     config,
     stringify({
-      update: { channel: 'edge', feed_url: `file://${feedDir}`, check_interval: 3600 },
+      update: {
+        channel: 'edge',
+        feed_url: `file://${feedDir}`,
+        check_interval: 3600,
+        ...sections['update'],
+      },
       workload: {
         binary: baseline,
         command: ['{binary}'],
         env: { PORT: String(port) },
         output: join(root, 'workload.log'),
+        ...sections['workload'],
       },
-      probe: { url: `http://127.0.0.1:${String(port)}/healthz`, watch: 0 },
+      probe: { url: `http://127.0.0.1:${String(port)}/healthz`, watch: 0, ...sections['probe'] },
       state_dir: stateDir,
     }),
   );
@@ -115,6 +132,7 @@ export async function createDaemonRig(): Promise<DaemonRig> {
     program,
     port,
     config,
+    client,
     start: async () => {
       const log = await open(join(root, 'daemon.log'), 'a');
       const began = performance.now();

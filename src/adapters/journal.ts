@@ -7,7 +7,7 @@
  * - Rows of the first file say only what its oldest readers know (`first-words.ts`); what is really meant is kept beside it
  *   (`journal-meanings.ts`), in the same transaction.
  * - Where there is an outbox, the end of an attempt and its place in it are one transaction.
- * - Tables do not grow without end: 500 attempts, 500 budgets, 500 refusals, 500 seen releases are kept, the newest.
+ * - Tables do not grow without end: 500 attempts (and up to 5,000 of which a fleet was not told yet), 500 budgets, 500 refusals, 500 seen releases are kept, the newest.
  */
 import type { DatabaseSync } from 'node:sqlite';
 import type { z } from 'zod';
@@ -20,6 +20,8 @@ import { meaningsOf } from './journal-meanings.ts';
 import { attemptRow, inFlightRow, numberRow, refusalRow, stepRow, stepState } from './journal-schema.ts';
 
 const KEEP = 500;
+/** Attempts that are kept for a fleet that is away. */
+const KEEP_UNSENT = 5_000;
 
 const SPENT = 'SELECT spent_ms AS value FROM budgets WHERE name = ?';
 const INTERRUPTED = `digest = ? AND ended_at IS NOT NULL AND outcome = 'rolledBack' AND error_code = 'ATTEMPT_INTERRUPTED'`;
@@ -108,8 +110,13 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>, outbox: bool
   }
 
   const trim = (table: 'attempts' | 'budgets' | 'refusals' | 'seen', order: 'rowid' | 'at'): void => {
+    // What the fleet does not know yet stays for much longer.
+    const spared =
+      table === 'attempts'
+        ? ` AND id NOT IN (SELECT attempt FROM more.outbox ORDER BY rowid DESC LIMIT ${String(KEEP_UNSENT)})`
+        : '';
     run(
-      `DELETE FROM ${table} WHERE rowid NOT IN (SELECT rowid FROM ${table} ORDER BY ${order} DESC, rowid DESC LIMIT ${String(KEEP)})`,
+      `DELETE FROM ${table} WHERE rowid NOT IN (SELECT rowid FROM ${table} ORDER BY ${order} DESC, rowid DESC LIMIT ${String(KEEP)})${spared}`,
     );
   };
 

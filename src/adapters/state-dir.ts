@@ -34,6 +34,8 @@ export interface StatePaths {
   readonly approvals: string;
   /** That this host may hold a lease of its fleet, while it may. */
   readonly lease: string;
+  /** The newest order of the fleet's operators for each release. */
+  readonly orders: string;
   /** Which daemon this host runs, and which one is on trial. */
   readonly daemonRecord: string;
 }
@@ -54,6 +56,7 @@ export function statePaths(root: string): StatePaths {
     paused: join(root, 'paused.json'),
     approvals: join(root, 'approvals.json'),
     lease: join(root, 'lease.json'),
+    orders: join(root, 'orders'),
     daemonRecord: join(root, 'daemon.json'),
   };
 }

@@ -35,10 +35,17 @@ const READ_MS = 60_000;
 /** Adds `--nats`, `--creds`, `--ca`, `--operator-keys`, `--product` and `--config`. */
 export function withFleet(command: Command): Command {
   return command
-    .option('--nats <url>', 'the NATS server; repeat it for more (default: fleet.nats of the configuration)', more)
+    .option(
+      '--nats <url>',
+      'the NATS server; repeat it for more (default: fleet.nats of the configuration)',
+      more,
+    )
     .option('--creds <file>', 'credentials for it: a .creds file or an nkey seed')
     .option('--ca <file>', 'PEM of the authorities that are believed')
-    .option('--operator-keys <file>', 'JWK set of the keys whose orders count (default: fleet.operator_keys_file)')
+    .option(
+      '--operator-keys <file>',
+      'JWK set of the keys whose orders count (default: fleet.operator_keys_file)',
+    )
     .option('--product <name>', 'the product (default: the one that this program was built for)')
     .option('--config <file>', 'the configuration (default /etc/coresdk/sidecar.yaml)');
 }
@@ -49,13 +56,22 @@ export function withFleet(command: Command): Command {
  * @throws UpdateError `FLEET_NOT_CONFIGURED` where neither names a server; `CONFIG_INVALID` for keys that cannot be read
  */
 export async function fleetAccess(options: FleetOptions, context: CliContext): Promise<FleetAccess> {
-  const { nats, creds, ca, operatorKeys, product = context.embedded.trust?.product ?? DEFAULT_PRODUCT } = options;
+  const {
+    nats,
+    creds,
+    ca,
+    operatorKeys,
+    product = context.embedded.trust?.product ?? DEFAULT_PRODUCT,
+  } = options;
   const wanted = nats === undefined || operatorKeys === undefined || options.config !== undefined;
   const fleet = wanted ? (await context.load(options)).config.fleet : null;
   const configured = fleet?.nats ?? null;
   const urls = nats ?? configured?.urls;
   if (urls === undefined)
-    throw new UpdateError('FLEET_NOT_CONFIGURED', 'expected --nats, or fleet.nats in the configuration; found neither');
+    throw new UpdateError(
+      'FLEET_NOT_CONFIGURED',
+      'expected --nats, or fleet.nats in the configuration; found neither',
+    );
   // What is given on the command line is not mixed with another server's secrets.
   const own = nats === undefined ? configured : null;
   const access: NatsAccess = {
@@ -105,6 +121,9 @@ export async function withReading<T>(
 }
 
 function refusedText(refused: number, keys: number): string {
-  const whose = keys === 0 ? 'no operators’ keys were given (--operator-keys)' : 'no operators’ key has signed them rightly';
+  const whose =
+    keys === 0
+      ? 'no operators’ keys were given (--operator-keys)'
+      : 'no operators’ key has signed them rightly';
   return `warning: ${String(refused)} ${refused === 1 ? 'order does' : 'orders do'} not count: ${whose}`;
 }

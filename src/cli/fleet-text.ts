@@ -6,7 +6,10 @@ import type { Style } from './style.ts';
 import { tableLines } from './table.ts';
 import { instant, relative } from './time.ts';
 
-const titled = ([head = '', ...rows]: readonly string[], style: Style): string[] => [style.bold(head), ...rows];
+const titled = ([head = '', ...rows]: readonly string[], style: Style): string[] => [
+  style.bold(head),
+  ...rows,
+];
 const count = (many: number, one: string): string => `${String(many)} ${one}${many === 1 ? '' : 's'}`;
 
 /** The hosts, a line each. */
@@ -20,13 +23,17 @@ export function hostsText(hosts: readonly FleetHostView[], now: number, style: S
     outbox === 0 ? '-' : String(outbox),
     relative(seen_at, now),
   ]);
-  return titled(tableLines([['group', 'host', 'version', 'state', 'unsent', 'seen'], ...rows]), style).join('\n');
+  return titled(tableLines([['group', 'host', 'version', 'state', 'unsent', 'seen'], ...rows]), style).join(
+    '\n',
+  );
 }
 
 function haltLine({ halted }: FleetRolloutView, style: Style): string[] {
   if (halted === null) return [];
   const until = halted.until === null ? '' : `, until ${instant(halted.until)}`;
-  return [style.bad(`  HALTED by ${plain(halted.by)} at ${instant(halted.at)}${until}: ${plain(halted.reason)}`)];
+  return [
+    style.bad(`  HALTED by ${plain(halted.by)} at ${instant(halted.at)}${until}: ${plain(halted.reason)}`),
+  ];
 }
 
 /** How far releases are, a table each. */
@@ -35,7 +42,8 @@ export function rolloutsText(rollouts: readonly FleetRolloutView[], style: Style
   return rollouts
     .map((rollout) => {
       const { version, digests, groups } = rollout;
-      const rows = groups.map(({ group, committed, failed, updating, pending }) =>
+      const rows = groups.map(
+        ({ group, committed, failed, updating, pending }) =>
         [plain(group), ...[committed, failed, updating, pending].map(String)], // prettier-ignore
       );
       const table = tableLines([['group', 'committed', 'went back', 'updating', 'pending'], ...rows]);
@@ -50,7 +58,10 @@ export function rolloutsText(rollouts: readonly FleetRolloutView[], style: Style
 }
 
 /** The fleet at a glance. */
-export function fleetText({ product, hosts, running, rollouts, outcomes, at }: FleetView, style: Style): string {
+export function fleetText(
+  { product, hosts, running, rollouts, outcomes, at }: FleetView,
+  style: Style,
+): string {
   const now = Date.parse(at);
   const halted = rollouts.filter((rollout) => rollout.halted !== null);
   const lines = [
@@ -58,7 +69,9 @@ export function fleetText({ product, hosts, running, rollouts, outcomes, at }: F
       (hosts.stopped > 0 ? `, ${String(hosts.stopped)} stopped` : ''),
     halted.length === 0
       ? style.good('no rollout is halted')
-      : style.bad(`halted: ${halted.map(({ version }) => plain(version)).join(', ')} (see \`core fleet rollout\`)`),
+      : style.bad(
+          `halted: ${halted.map(({ version }) => plain(version)).join(', ')} (see \`core fleet rollout\`)`,
+        ),
   ];
   if (running.length > 0)
     lines.push(
@@ -71,13 +84,15 @@ export function fleetText({ product, hosts, running, rollouts, outcomes, at }: F
         style,
       ),
     );
-  const last = outcomes.slice(0, 5).map((outcome) => [
-    relative(outcome.at, now),
-    `${plain(outcome.group)}/${plain(outcome.host)}`,
-    `${plain(outcome.from ?? '?')} → ${plain(outcome.to ?? '?')}`,
-    plain(outcome.outcome),
-    plain(outcome.code ?? '-'),
-  ]);
+  const last = outcomes
+    .slice(0, 5)
+    .map((outcome) => [
+      relative(outcome.at, now),
+      `${plain(outcome.group)}/${plain(outcome.host)}`,
+      `${plain(outcome.from ?? '?')} → ${plain(outcome.to ?? '?')}`,
+      plain(outcome.outcome),
+      plain(outcome.code ?? '-'),
+    ]);
   if (last.length > 0)
     lines.push('', ...titled(tableLines([['last', 'host', 'from → to', 'outcome', 'code'], ...last]), style));
   return lines.join('\n');

@@ -170,6 +170,16 @@ function* updater(status: Status, now: number): Generator<Row> {
       `${channel}${channel === 'manual' ? ', nothing is fetched by itself' : `, ${plain(feed ?? 'no feed')}`}`,
     ],
   };
+  for (const { url, put_back_until: until, fault } of status.mirrors ?? [])
+    if (until !== null)
+      yield {
+        name: 'mirror',
+        lines: [
+          `${plain(url)} is put back until ${when(until, now)}`,
+          ...(fault === null ? [] : [`${plain(fault.message)} [${fault.code}]`]),
+        ],
+        tone: 'warn',
+      };
   const { version, commit, key_ids: keys, development_keys: development } = status.updater;
   const { from, trial, failed } = status.updater;
   const known =

@@ -93,6 +93,10 @@ function* contradictions(config: Config, origin: (key: string) => string): Gener
   const { update, fleet } = config;
   if (update.gate === 'fleetlock' && fleet.fleetlockUrl === null)
     yield `${origin('update.gate')}: fleet.fleetlock_url: expected an http: or https: URL beside update.gate fleetlock, found nothing`;
+  if (update.gate === 'nats' && fleet.nats === null)
+    yield `${origin('update.gate')}: fleet.nats: expected a map with url beside update.gate nats, found nothing`;
+  if (fleet.nats !== null && (fleet.nats.certFile === null) !== (fleet.nats.keyFile === null))
+    yield `${origin('fleet.nats')}: fleet.nats: expected cert_file and key_file together, found only one of them`;
   // "FleetLock protocol", section "Body".
   if (update.gate === 'fleetlock' && !/^[a-zA-Z0-9.-]+$/.test(fleet.group))
     yield `${origin('fleet.group')}: fleet.group: expected letters, digits and - beside update.gate fleetlock, found ${fleet.group}`;

@@ -222,6 +222,14 @@ const word = z
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]*$/)
   .describe('1 to 64 letters, digits, _ or -');
 
+/** What it would hold of a user and a password is in a file. */
+const natsUrl = text.refine((value) => {
+  const url = URL.parse(value.replace(/^(nats|tls):/, 'http:'));
+  return (
+    /^(nats|tls):\/\/[^/?#@]+\/?$/.test(value) && url !== null && url.username === '' && url.password === ''
+  );
+});
+
 const fleetShape = {
   group: word,
   host: word,
@@ -230,7 +238,7 @@ const fleetShape = {
     .describe('an http: or https: URL without user, password, query and fragment'),
   nats: z
     .strictObject({
-      url: z.union([text, z.array(text).min(1).max(16)]),
+      url: z.union([natsUrl, z.array(natsUrl).min(1).max(16)]),
       credentials_file: path.optional(),
       ca_file: path.optional(),
       cert_file: path.optional(),
@@ -239,7 +247,7 @@ const fleetShape = {
       slots: z.int().min(1).max(100_000).optional(),
     })
     .describe(
-      'a map with url (nats:, tls:, ws: or wss:), and at choice credentials_file, ca_file, cert_file, key_file, slots',
+      'a map with url (nats://HOST:PORT or tls://HOST:PORT without user and password, or a list of them), and at choice credentials_file, ca_file, cert_file, key_file, slots',
     ),
   operator_keys_file: path,
 };

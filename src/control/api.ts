@@ -103,6 +103,40 @@ export interface AttemptProgress {
   } | null;
 }
 
+/** A mirror of the feed. */
+export interface MirrorView {
+  readonly url: string;
+  /** Faults in a row. */
+  readonly failures: number;
+  /** Until when others are asked first; null while it is asked in its order. */
+  readonly put_back_until: string | null;
+  readonly fault: ErrorView | null;
+}
+
+/** This host's part in a fleet. */
+export interface HostFleetView {
+  readonly group: string;
+  /** The name of this host in it. */
+  readonly host: string;
+  /** The connection to NATS; null where none is configured. */
+  readonly link: {
+    readonly connected: boolean;
+    readonly server: string | null;
+    readonly since: string;
+    /** Why there is none. */
+    readonly fault: string | null;
+  } | null;
+  /** Outcomes that wait to be sent; counted up to 1000. */
+  readonly outbox: number;
+  /** Releases whose rollout was halted, the newest order first. */
+  readonly halts: readonly {
+    readonly version: string;
+    readonly by: string;
+    readonly at: string;
+    readonly reason: string;
+  }[];
+}
+
 /** `GET /v1/status`. */
 export interface Status {
   readonly state: StateName;
@@ -113,12 +147,16 @@ export interface Status {
   readonly progress: ProgressView | null;
   readonly channel: Channel;
   readonly feed_url: string | null;
+  /** How each mirror of the feed is doing, in their order; absent where there is only the feed. */
+  readonly mirrors?: readonly MirrorView[];
   readonly next_check_at: string | null;
   /** How often checks come, or why none does. */
   readonly next_check_why: string;
   /** One sentence for the operator: what happens next, or what to do. */
   readonly next_action: string;
   readonly last_error: (ErrorView & { readonly at: string }) | null;
+  /** This host's part in a fleet; null where none is configured. */
+  readonly fleet: HostFleetView | null;
   /** A newer release that is not for this host yet (rollout, `update.min_age`). `until` is null when nobody knows. */
   readonly held_back: {
     readonly version: string;

@@ -21,6 +21,7 @@ import { openJournal } from '../adapters/journal.ts';
 import { readMachineId } from '../adapters/machine-id.ts';
 import { noDrain } from '../adapters/no-drain.ts';
 import { noNudges, noOrders } from '../adapters/no-fleet.ts';
+import { createMirroredFeed, type Mirror } from '../adapters/mirrored-feed.ts';
 import { openPauses } from '../adapters/pauses.ts';
 import { createProbe, probeTarget } from '../adapters/probe.ts';
 import { createProcesses } from '../adapters/processes.ts';
@@ -35,6 +36,7 @@ import { UpdateError } from '../errors.ts';
 import { UNKNOWN_VERSION } from '../services/image.ts';
 import type { Ports, Reporter, Succession, Workload } from '../services/ports.ts';
 import { createSupervisor, type Supervisor } from '../supervisor.ts';
+import { openFleet, type Fleet } from './fleet.ts';
 import { openGate } from './gate.ts';
 import { startGuard } from './guard-role.ts';
 import { describeHost } from './host.ts';
@@ -66,6 +68,8 @@ export interface OpenAdapters {
   readonly ports: Ports;
   /** The workload's listening sockets; none where the workload itself was given from outside. */
   readonly sockets: ListenSockets | null;
+  /** This host's part in a fleet; null where none is configured. */
+  readonly fleet: Fleet | null;
   /** Closes the feed and the journal, which frees the one-daemon lock. */
   close(): Promise<void>;
 }
@@ -132,8 +136,19 @@ export function openSupervisor(
   return createSupervisor({ processes, clock: systemClock }, workload);
 }
 
-/** The feed, and the one client by which everything is asked of it. It sends nothing yet. */
+/** The feed, and the clients by which everything is asked of it and of its mirrors. It sends nothing yet. */
 export async function openFeed(
+  url: string,
+  config: Pick<Config, 'update' | 'http'>,
+): Promise<ReturnType<typeof createFeed>> {
+  const mirrors = config.update.mirrors.filter((it) => it !== url);
+  if (mirrors.length === 0) return openMirror(url, config);
+  const opened: Mirror[] = [];
+  for (const it of [url, ...mirrors]) opened.push({ url: it, feed: await openMirror(it, config) });
+  return createMirroredFeed(opened, systemClock);
+}
+
+async function openMirror(
   url: string,
   { update, http }: Pick<Config, 'update' | 'http'>,
 ): Promise<ReturnType<typeof createFeed>> {
@@ -147,9 +162,9 @@ export async function openFeed(
   });
 }
 
-/** The feed's address: the operator's, else the one that the program was built with. */
+/** The feed's address: the operator's, else the one that the program was built with, else the first mirror. */
 export function feedUrlOf({ config, embedded }: Pick<AdapterOptions, 'config' | 'embedded'>): string | null {
-  return config.update.feedUrl ?? embedded.feedUrl;
+  return config.update.feedUrl ?? embedded.feedUrl ?? config.update.mirrors[0] ?? null;
 }
 
 /** The ports that keep something in the state directory. */
@@ -250,9 +265,9 @@ async function openPorts(
   const feedUrl = feedUrlOf(options);
   let { feed } = own;
   if (feed === undefined) {
-    const opened = feedUrl === null ? null : await openFeed(feedUrl, config);
-    if (opened !== null) closers.push(() => opened.close());
-    feed = opened;
+    const own = feedUrl === null ? null : await openFeed(feedUrl, config);
+    if (own !== null) closers.push(() => own.close());
+    feed = own;
   }
   const plainProbe = own.probe ?? (await createProbe(config.probe));
   const onDisk = KEPT_ON_DISK.some((name) => own[name] === undefined);
@@ -260,9 +275,10 @@ async function openPorts(
   let { journal } = own;
   if (journal === undefined) {
     const expected = await wasUsed(paths, disk);
-    const opened = openJournal({ path: paths.stateDb, clock, expected });
-    ({ journal } = opened);
-    if (opened.damage !== null) reporter.report({ kind: 'warning', error: opened.damage });
+    const outbox = config.fleet.nats !== null;
+    const file = openJournal({ path: paths.stateDb, clock, expected, outbox });
+    ({ journal } = file);
+    if (file.damage !== null) reporter.report({ kind: 'warning', error: file.damage });
   }
   closers.push(() => {
     journal.end();
@@ -314,10 +330,18 @@ async function openPorts(
     ...describeHost(embedded),
     machineId: await readMachineId(disk, paths.machineId),
   };
+  const heads = own.heads ?? (await openHeadStore(disk, paths.heads));
+  const quarantine = own.quarantine ?? (await openQuarantine(disk, paths.quarantine));
+  const kept = { clock, reporter, heads, journal, quarantine, store };
+  const fleet = await openFleet({ ...kept, config, host, disk, ordersFolder: paths.orders });
+  if (fleet !== null) {
+    closers.unshift(() => fleet.close());
+    if (feed !== null) feed = fleet.before(feed);
+  }
   let { gate } = own;
   if (gate === undefined) {
     const { machineId } = host;
-    const opened = await openGate({
+    const openedGate = await openGate({
       config,
       clock,
       reporter,
@@ -325,20 +349,21 @@ async function openPorts(
       disk,
       leaseFile: paths.lease,
       machineId,
-      natsLease: null,
+      natsLease: fleet?.lease ?? null,
     });
-    closers.unshift(() => opened.close());
-    ({ gate } = opened);
+    // Before the fleet: it may still have a place to give back.
+    closers.unshift(() => openedGate.close());
+    ({ gate } = openedGate);
   }
   const ports: Ports = {
     clock,
     ids: own.ids ?? createIds(clock),
     feed,
-    heads: own.heads ?? (await openHeadStore(disk, paths.heads)),
+    heads,
     downloads: own.downloads ?? openDownloads(disk, paths.downloads),
     store,
-    quarantine: own.quarantine ?? (await openQuarantine(disk, paths.quarantine)),
-    journal,
+    quarantine,
+    journal: fleet?.around(journal) ?? journal,
     workload,
     probe,
     gate,
@@ -359,10 +384,10 @@ async function openPorts(
       }) ??
       noDrain,
     succession,
-    orders: own.orders ?? noOrders,
-    nudges: own.nudges ?? noNudges,
+    orders: own.orders ?? fleet?.orders ?? noOrders,
+    nudges: own.nudges ?? fleet?.nudges ?? noNudges,
     reporter,
     host,
   };
-  return { ports, sockets };
+  return { ports, sockets, fleet };
 }

@@ -21,6 +21,7 @@ export interface Instruments {
   readonly stepDuration: Histogram<'step' | 'result'>;
   readonly downloadBytes: Counter;
   readonly retries: Counter;
+  readonly mirrorUp: Gauge<'mirror'>;
   readonly warnings: Counter<'code'>;
   readonly restarts: Counter;
   readonly workloadUp: Gauge;
@@ -96,6 +97,11 @@ export function createInstruments(registry: Registry): Instruments {
     retries: counter(
       'coresdk_update_request_retries_total',
       'Requests to the feed that failed and were made again',
+    ),
+    mirrorUp: gauge(
+      'coresdk_update_mirror_up',
+      '1 while a mirror of the feed is asked in its order, 0 while it is put back; absent where there is only the feed',
+      'mirror',
     ),
     warnings: counter('coresdk_update_warnings_total', 'Warnings, by code', 'code'),
     restarts: counter('coresdk_workload_restarts_total', 'Restarts of the workload after it ended by itself'),

@@ -141,6 +141,11 @@ export function createMetrics(options: MetricsOptions): Metrics {
     }
   };
 
+  const tellMirrors = (): void => {
+    for (const { url, putBackUntil } of ports.feed?.mirrors?.() ?? [])
+      is.mirrorUp.set({ mirror: url }, flag(putBackUntil === null));
+  };
+
   const tellWorkload = async (): Promise<void> => {
     const { state, startedAt } = ports.workload.status();
     const runs = state === 'running';
@@ -188,11 +193,12 @@ export function createMetrics(options: MetricsOptions): Metrics {
         processToo = false;
         collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_PRECISION_MS });
       }
+      tellMirrors();
       await Promise.all([tellFacts(), tellWorkload()]);
       is.paused.set(flag(options.paused()));
       is.heldBack.set(flag(board.heldBack() !== null));
       const waiting = board.waiting();
-      for (const reason of ['window', 'approval'] as const)
+      for (const reason of ['window', 'approval', 'lease'] as const)
         is.waiting.set({ for: reason }, flag(waiting?.for === reason));
       optional(is.nextCheck, board.nextCheck().at);
       return { contentType: registry.contentType, body: await registry.metrics() };

@@ -26,6 +26,7 @@ import type {
 } from '../services/ports.ts';
 import type { StateName, VersionRef } from '../types.ts';
 import { errorView, wentBackAsAsked, type Board, type TimedError } from './board.ts';
+import type { Fleet, FleetReport } from './fleet.ts';
 import { nextAction } from './next-action.ts';
 
 const iso = (at: number): string => new Date(at).toISOString();
@@ -96,6 +97,22 @@ function errorIn(ended: readonly AttemptRecord[]): TimedError | null {
   return null;
 }
 
+/** This host's part in a fleet, for a reader. */
+function fleetView({ group, host, link, outbox, halts }: FleetReport): Status['fleet'] {
+  return {
+    group,
+    host,
+    link: link === null ? null : { ...link, since: iso(link.since) },
+    outbox,
+    halts: halts.map(({ payload: { release, iss, iat, reason } }) => ({
+      version: release.version,
+      by: iss,
+      at: iso(iat * 1000),
+      reason,
+    })),
+  };
+}
+
 /** What is read to make a status. */
 export interface StatusSources {
   readonly ports: Ports;
@@ -107,6 +124,7 @@ export interface StatusSources {
   readonly lookAtHealth: () => Promise<ProbeResult>;
   readonly state: StateName;
   readonly context: UpdateContext;
+  readonly fleet: Pick<Fleet, 'report'> | null;
 }
 
 /** A rollback may lead below the floor: legal, and said loudly for as long as it lasts. */
@@ -150,6 +168,19 @@ function windowView(windows: Config['update']['windows'], now: number): Status['
   return { open, opens_at: isoOrNull(opensAt), closes_at: isoOrNull(closesAt) };
 }
 
+function mirrorViews(feed: Ports['feed']): Pick<Status, 'mirrors'> {
+  const mirrors = feed?.mirrors?.();
+  if (mirrors === undefined) return {};
+  return {
+    mirrors: mirrors.map(({ url, failures, putBackUntil, fault }) => ({
+      url,
+      failures,
+      put_back_until: isoOrNull(putBackUntil),
+      fault: fault === null ? null : errorView(fault),
+    })),
+  };
+}
+
 /** Builds `GET /v1/status`. */
 export async function buildStatus(sources: StatusSources): Promise<Status> {
   const { ports, config, embedded, disabled, feedUrl, board, state, context } = sources;
@@ -162,7 +193,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
       return otherwise;
     }
   };
-  const [current, versions, quarantine, floor, history, daemon, succession] = await Promise.all([
+  const [current, versions, quarantine, floor, history, daemon, succession, fleet] = await Promise.all([
     readable(ports.store.current(), ports.store.baseline),
     readable(ports.store.list(), []),
     readable(ports.quarantine.list(), []),
@@ -173,6 +204,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
       null,
     ),
     readable(ports.succession.state(), { kind: 'none' } as const),
+    readable(sources.fleet?.report() ?? Promise.resolve(null), null),
   ]);
   const workload = ports.workload.status();
   const { at: nextCheckAt, why } = board.nextCheck();
@@ -188,10 +220,12 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     progress: board.progress(),
     channel: config.update.channel,
     feed_url: feedUrl,
+    ...mirrorViews(ports.feed),
     next_check_at: isoOrNull(nextCheckAt),
     next_check_why: why,
     next_action: nextAction({ state, context, board, config, workload, disabled }),
     last_error: lastError === null ? null : { ...errorView(lastError.error), at: iso(lastError.at) },
+    fleet: fleet === null ? null : fleetView(fleet),
     held_back:
       held === null ? null : { version: held.version, reason: held.reason, until: isoOrNull(held.until) },
     waiting: board.waiting(),

@@ -60,6 +60,7 @@ async function statusOf({ options, supervisor, lookAtHealth }: Facts): Promise<S
     next_check_why: disabled,
     next_action: `No updates: ${disabled}.`,
     last_error: null,
+    fleet: null,
     held_back: null,
     waiting: null,
     window: null,

@@ -85,7 +85,17 @@ export async function nextReleaseOf(patient: Patient, look: HeadLook): Promise<N
   return { ...release, bundleBytes: full.size };
 }
 
-function answers({ config }: Patient, look: HeadLook): Finding {
+/** The mirrors that are put back, each with its fault; null where there is none. */
+function putBack({ ports }: Patient): string | null {
+  const mirrors = ports.feed?.mirrors?.() ?? [];
+  const out = mirrors.filter(({ putBackUntil }) => putBackUntil !== null);
+  if (out.length === 0) return null;
+  const each = out.map(({ url, fault }) => `${url} (${fault?.message ?? 'why is not known'})`);
+  return `${String(out.length)} of ${String(mirrors.length)} mirrors are put back: ${each.join('; ')}`;
+}
+
+function answers(patient: Patient, look: HeadLook): Finding {
+  const { config } = patient;
   if (look.kind === 'notAsked') return look.why;
   if (look.kind === 'unanswered') {
     const { proxies } = config.http;
@@ -93,7 +103,11 @@ function answers({ config }: Patient, look: HeadLook): Finding {
     const through = by === undefined ? '' : ` (through the proxy of ${by}, unless NO_PROXY covers it)`;
     return fail(`${look.error.message}${through}`, look.error.info.next);
   }
-  return pass(`the feed answered with the ${config.update.channel} head`);
+  const answered = `the feed answered with the ${config.update.channel} head`;
+  const out = putBack(patient);
+  return out === null
+    ? pass(answered)
+    : warn(`${answered}, but ${out}`, 'Mend them, or take them off update.mirrors.');
 }
 
 function verifies({ ports }: Patient, look: HeadLook): Finding {

@@ -67,7 +67,9 @@ const NAMED = 20;
 /** Failures as lines, the first of each host, oldest first. */
 function evidenceLines(words: readonly Heard[]): string[] {
   const failed = words.filter(({ said }) => said === 'failed').sort((a, b) => a.at - b.at);
-  const first = failed.filter(({ host }, index) => failed.findIndex((other) => other.host === host) === index);
+  const first = failed.filter(
+    ({ host }, index) => failed.findIndex((other) => other.host === host) === index,
+  );
   return first
     .slice(0, NAMED)
     .map(({ host, group, code, detail }) =>
@@ -99,17 +101,21 @@ async function live(
     tell({ kind: 'decided', version, digest, decision });
     if (signer === null) return;
     const { failed, committed } = decision.because;
-    await giveOrder({ connection, product, signer, by: options.by ?? 'controller', now: now() }, ledger.of(digest), {
-      action: 'halt',
-      release: { version, digest },
-      reason: decision.reason.slice(0, RECORD_LIMITS.text),
-      evidence: {
-        hosts: failed + committed,
-        failed,
-        threshold: Math.min(1, Math.max(0, policy.share || 0)),
-        lines: evidenceLines(words),
+    await giveOrder(
+      { connection, product, signer, by: options.by ?? 'controller', now: now() },
+      ledger.of(digest),
+      {
+        action: 'halt',
+        release: { version, digest },
+        reason: decision.reason.slice(0, RECORD_LIMITS.text),
+        evidence: {
+          hosts: failed + committed,
+          failed,
+          threshold: Math.min(1, Math.max(0, policy.share || 0)),
+          lines: evidenceLines(words),
+        },
       },
-    });
+    );
     // Given or lost to another: the stream tells which, and by that it goes on.
   };
   const judge = async (digest: string): Promise<void> => {

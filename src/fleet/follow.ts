@@ -60,9 +60,12 @@ export async function* follow(
   const { jetstream, jetstreamManager } = await import('@nats-io/jetstream');
   let messages: ConsumerMessages;
   let empty: boolean;
+  let last: number;
   try {
     const manager = await jetstreamManager(connection);
-    empty = (await manager.streams.info(stream)).state.messages === 0;
+    const { state } = await manager.streams.info(stream);
+    empty = state.messages === 0;
+    last = state.last_seq;
   } catch (error) {
     throw fleetFault(error, `cannot read ${stream}`);
   }
@@ -96,7 +99,8 @@ export async function* follow(
         seq: message.seq,
         operation: message.headers?.get(OPERATION) ?? '',
       };
-      if (!caughtUp && message.info.pending === 0) {
+      // In a bucket the last message may have been replaced meanwhile: then what replaced it comes, with a higher number.
+      if (!caughtUp && (message.seq >= last || message.info.pending === 0)) {
         caughtUp = true;
         yield null;
       }

@@ -139,7 +139,5 @@ export function decideHalt(words: Iterable<Word>, policy: HaltPolicy): HaltDecis
     const count = look(name, groups.get(name) ?? [], policy);
     if (count !== null) found = worse(found, count);
   }
-  return found === null
-    ? { halt: false }
-    : { halt: true, because: found, reason: reasonOf(found, policy) };
+  return found === null ? { halt: false } : { halt: true, because: found, reason: reasonOf(found, policy) };
 }

@@ -42,6 +42,9 @@ export function namedReleases(facts: FleetFacts, text: string): [Release, ...Rel
       `expected a release that the fleet has spoken of, found ${text}; give VERSION@DIGEST for another`,
     );
   if (byVersion.length === 0 && rest.length > 0)
-    throw new UpdateError('USAGE', `expected the beginning of one digest, found ${text}, with which more begin`);
+    throw new UpdateError(
+      'USAGE',
+      `expected the beginning of one digest, found ${text}, with which more begin`,
+    );
   return [first, ...rest];
 }

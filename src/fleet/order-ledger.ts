@@ -68,5 +68,8 @@ export function createOrderLedger({ keys, product }: Pick<OrderRule, 'keys' | 'p
 }
 
 function misplaced(found: string, expected: string): UpdateError {
-  return new UpdateError('HALT_INVALID', `expected an order for the release ${expected}, found one for ${found}`);
+  return new UpdateError(
+    'HALT_INVALID',
+    `expected an order for the release ${expected}, found one for ${found}`,
+  );
 }

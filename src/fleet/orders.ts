@@ -29,7 +29,7 @@ const jwksSchema = z.object({
         crv: z.literal('P-256'),
         x: z.string(),
         y: z.string(),
-        d: z.undefined('expected public keys only').optional(),
+        d: z.never('expected public keys only').optional(),
       }),
     )
     .min(1)

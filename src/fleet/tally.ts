@@ -62,7 +62,10 @@ export function wordOf({ outcome, error, trigger }: OutcomeRecord): Word['said']
 /** Makes an empty tally. */
 export function createTally(): Tally {
   const releases = new Map<string, { version: string; words: Map<string, Heard> }>();
-  const view = (digest: string, { version, words }: { version: string; words: Map<string, Heard> }): Spoken => ({
+  const view = (
+    digest: string,
+    { version, words }: { version: string; words: Map<string, Heard> },
+  ): Spoken => ({
     digest,
     version,
     words: [...words.values()],
@@ -72,11 +75,22 @@ export function createTally(): Tally {
       const said = wordOf(outcome);
       const { digest, id, host, group, error, reason } = outcome;
       if (said === null || digest === null) return null;
-      const release = releases.get(digest) ?? { version: outcome.to ?? 'unknown', words: new Map<string, Heard>() };
+      const release = releases.get(digest) ?? {
+        version: outcome.to ?? 'unknown',
+        words: new Map<string, Heard>(),
+      };
       const known = release.words.get(id);
       // Of copies the first counts, whichever comes first here.
       if (known !== undefined && known.at <= at) return null;
-      release.words.set(id, { id, host, group, said, at, code: error?.code ?? null, detail: error?.message ?? reason });
+      release.words.set(id, {
+        id,
+        host,
+        group,
+        said,
+        at,
+        code: error?.code ?? null,
+        detail: error?.message ?? reason,
+      });
       releases.set(digest, release);
       return digest;
     },

@@ -133,7 +133,9 @@ function rollouts(facts: FleetFacts, hosts: readonly FleetHostView[]): FleetRoll
       const halt = orders.find((order) => holds(order, facts.now));
       return {
         version,
-        digests: [...new Set([...own, ...orders.map(({ release }) => release)].map(({ digest }) => digest))].sort(),
+        digests: [
+          ...new Set([...own, ...orders.map(({ release }) => release)].map(({ digest }) => digest)),
+        ].sort(),
         halted: halt === undefined ? null : orderView(halt),
         groups: groupsOf(version, own, hosts),
       };
@@ -170,6 +172,10 @@ export function fleetView(facts: FleetFacts): FleetView {
     hosts: { present: hosts.length - lost - stopped, lost, stopped },
     running: running(hosts),
     rollouts: rollouts(facts, hosts),
-    outcomes: [...facts.outcomes].reverse().sort((a, b) => b.at - a.at).slice(0, NEWEST).map(outcomeView),
+    outcomes: [...facts.outcomes]
+      .reverse()
+      .sort((a, b) => b.at - a.at)
+      .slice(0, NEWEST)
+      .map(outcomeView),
   };
 }

@@ -13,7 +13,16 @@ import { turnOf } from './turn.ts';
 
 type Needs = Pick<
   Ports,
-  'feed' | 'heads' | 'host' | 'clock' | 'reporter' | 'store' | 'quarantine' | 'journal' | 'succession'
+  | 'feed'
+  | 'heads'
+  | 'host'
+  | 'clock'
+  | 'reporter'
+  | 'store'
+  | 'quarantine'
+  | 'journal'
+  | 'orders'
+  | 'succession'
 >;
 type Policy = Pick<Settings, 'channel' | 'checkIntervalMs' | 'minAgeMs' | 'allowSecurityOverride' | 'group'>;
 
@@ -34,8 +43,8 @@ const sizeText = ({ size, base }: FeedSource): string =>
   `${String(size)} bytes${base === undefined ? '' : `, a delta from ${base.version}`}`;
 
 /**
- * `checking`: fetches and verifies the channel's head, and decides whether it names something to install here, and whether that is
- * for this host yet.
+ * `checking`: fetches and verifies the channel's head, and decides whether it names something to install here, whether its rollout was
+ * halted, and whether it is for this host yet. A halt holds for what an operator asks for here, too: it is taken back where it was given.
  *
  * On `manual` it reads the stable head, and only to report: the machine never gets there by itself on that channel.
  *
@@ -67,6 +76,12 @@ export const check =
       if (error !== null) return { found: 'nothing', reason: error.message, error };
       const here = await daemonHere(ports, release);
       if (here !== null) return here;
+
+      const halted = await ports.orders.halted(release);
+      if (halted !== null) {
+        held = { version: release.version, reason: halted.message, until: null };
+        return { found: 'nothing', reason: halted.message, error: halted };
+      }
 
       const turn = await turnOf(ports, settings, head, attempt);
       held = turn.held;

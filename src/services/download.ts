@@ -3,7 +3,7 @@ import { UpdateError } from '../errors.ts';
 import type { Steps } from '../steps.ts';
 import type { BundleSource, Downloaded } from '../types.ts';
 import { openGrowing, type Growing } from './growing-file.ts';
-import type { Feed, Ports } from './ports.ts';
+import type { Doubt, Feed, Ports } from './ports.ts';
 import { persistently } from './retry.ts';
 import { requireSpace } from './space.ts';
 
@@ -19,7 +19,7 @@ async function fetchOnce(
   file: Growing,
   { path, size }: FeedSource,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Doubt | undefined> {
   // Ends the answer where it is not read to its end.
   const done = new AbortController();
   try {
@@ -32,6 +32,7 @@ async function fetchOnce(
     } finally {
       await file.flush();
     }
+    return body.doubt;
   } finally {
     done.abort();
   }
@@ -43,14 +44,15 @@ async function fill(
   file: Growing,
   source: FeedSource,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<Doubt | undefined> {
   const { feed } = ports;
   let furthest = file.received;
-  if (file.received === source.size) return;
+  if (file.received === source.size) return undefined;
+  let doubt: Doubt | undefined;
   await persistently(ports, feed.retry, signal, async (moved) => {
     try {
       // It broke after its last byte.
-      if (file.received < source.size) await fetchOnce(feed, file, source, signal);
+      if (file.received < source.size) doubt = await fetchOnce(feed, file, source, signal);
     } finally {
       if (file.received >= furthest + PROGRESS_BYTES) moved();
       furthest = Math.max(furthest, file.received);
@@ -61,6 +63,7 @@ async function fill(
       'DOWNLOAD_TRUNCATED',
       `expected ${String(source.size)} bytes, as the head promises; found ${String(file.received)}`,
     );
+  return doubt;
 }
 
 async function fromFeed(ports: Needs, source: FeedSource, signal: AbortSignal): Promise<Downloaded> {
@@ -71,11 +74,20 @@ async function fromFeed(ports: Needs, source: FeedSource, signal: AbortSignal): 
   await downloads.tidy([name]);
   const file = await openGrowing(ports, name, source.size, signal);
   try {
-    await fill({ ...ports, feed }, file, source, signal);
-    if (file.isMixed && file.digest() !== source.sha256) {
-      // Parts of two files, or a disk that lost power: nobody's doing yet. Bytes of one answer are judged as they are.
+    for (let again = false; ;) {
+      const doubt = await fill({ ...ports, feed }, file, source, signal);
+      const found = file.digest();
+      if (found === source.sha256) break;
+      // Parts of two files, or a disk that lost power: nobody's doing yet. Bytes of one answer are judged as they are, unless another
+      // mirror may have the right ones. Ends: each doubt leaves one mirror less that is well.
+      const fault = {
+        code: 'BUNDLE_NOT_NAMED',
+        message: `expected ${source.path} with SHA-256 ${source.sha256}, found ${found}`,
+      } as const;
+      const isMixed: boolean = file.isMixed && !again;
+      if (!isMixed && doubt?.(fault) !== true) break;
+      again ||= isMixed;
       await file.restart(null);
-      await fill({ ...ports, feed }, file, source, signal);
     }
     return { file: name, size: file.received, sha256: file.digest() };
   } finally {
@@ -121,7 +133,7 @@ async function expectedUnpackedBytes({ store }: Needs, bundleBytes: number): Pro
  * change it between verification and staging. What it is worth is judged by `verify`, not here.
  *
  * A file that came in parts and has not the SHA-256 that the head names is fetched once more, whole: a mirror that changed its bytes
- * in between must not cost the attempt. That also lets a part be asked for where the server gave no strong entity tag.
+ * in between must not cost the attempt; and where there are several mirrors, at another one. That also lets a part be asked for where the server gave no strong entity tag.
  *
  * @throws UpdateError `DISK_FULL` before the first byte, `DOWNLOAD_TRUNCATED`, `DOWNLOAD_TOO_LARGE`, `BUNDLE_NOT_FOUND`,
  * `BUNDLE_CHANGED`, `STATE_DIR_UNUSABLE`, and the codes of the feed

@@ -5,7 +5,7 @@ import type { TrustKey } from '../bundle/trust.ts';
 import { UpdateError } from '../errors.ts';
 import type { FeedChannel } from '../types.ts';
 import { acceptedHeads } from './heads.ts';
-import type { HeadAnswer, HeadQuery, HeadTag, Ports } from './ports.ts';
+import type { Doubt, Feed, HeadAnswer, HeadQuery, HeadTag, Ports } from './ports.ts';
 import { persistently } from './retry.ts';
 import { requireClock } from './time-floor.ts';
 
@@ -127,12 +127,54 @@ async function askForHead(
 /**
  * Fetches a channel's head, verifies it, and keeps it when it is newer than the one that was accepted last
  * (TUF 1.0.33, section 5.4: a client never goes back). Nothing is asked while the clock is wrong. One that has expired is kept
- * too, and refused: an attacker who can only freeze a feed must not be able to go further back than that.
+ * too, and refused: an attacker who can only freeze a feed must not be able to go further back than that. Where the feed has several
+ * mirrors, one whose head is refused is passed over, with a warning, and the next is asked.
  *
  * @throws UpdateError `CLOCK_BEHIND`; `HEAD_STALE` for an older one, by its number or by its time; `HEAD_EQUIVOCATION` for the
  * same number with other claims; `HEAD_EXPIRED`; and every code of the feed and of the head's verification
  */
 export async function fetchHead(
+  ports: Pick<Ports, 'feed' | 'heads' | 'host' | 'clock' | 'reporter'>,
+  channel: FeedChannel,
+  signal: AbortSignal,
+): Promise<Head> {
+  const { feed, reporter } = ports;
+  // Ends: each doubt leaves one mirror less that is well.
+  for (;;) {
+    const last: { doubt: Doubt | undefined } = { doubt: undefined };
+    try {
+      return await fetchFrom(
+        { ...ports, feed: feed === null ? null : observed(feed, last) },
+        channel,
+        signal,
+      );
+    } catch (thrown) {
+      const error = UpdateError.from(thrown);
+      if (last.doubt === undefined || !isOfTheMirror(error) || !last.doubt(error.toRecord())) throw error;
+      reporter.report({ kind: 'warning', error: error.toRecord() });
+    }
+  }
+}
+
+/** Whether another mirror may have a better head; who signed it, and this host's own clock, are no mirror's doing. */
+const isOfTheMirror = ({ code, info: { blames } }: UpdateError): boolean =>
+  (blames === 'feed' || blames === 'bundle') && code !== 'HEAD_FROM_FUTURE';
+
+/** The same feed, whose last answer's `doubt` is kept; a request that fails is no answer. */
+function observed(feed: Feed, last: { doubt: Doubt | undefined }): Feed {
+  return {
+    retry: feed.retry,
+    bundle: (...args) => feed.bundle(...args),
+    head: async (...args) => {
+      last.doubt = undefined;
+      const answer = await feed.head(...args);
+      last.doubt = answer.doubt;
+      return answer;
+    },
+  };
+}
+
+async function fetchFrom(
   ports: Pick<Ports, 'feed' | 'heads' | 'host' | 'clock' | 'reporter'>,
   channel: FeedChannel,
   signal: AbortSignal,

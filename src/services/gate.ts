@@ -24,6 +24,7 @@ type Needs = Pick<
   | 'clock'
   | 'reporter'
   | 'quarantine'
+  | 'orders'
   | 'journal'
   | 'succession'
 >;
@@ -76,7 +77,7 @@ async function lookAgain(
     const { held } = await turnOf(ports, settings, head, attempt);
     if (held !== null) return new UpdateError('HELD_BACK', held.reason);
   }
-  const reason = await objection(ports, release);
+  const reason = (await objection(ports, release)) ?? (await ports.orders.halted(release));
   return reason === null ? null : new UpdateError(reason.code, reason.message);
 }
 

@@ -11,6 +11,12 @@ const FIRST_CHECK_WITHIN_MS = 60_000;
 /** What replaces a release that was superseded while it waited is looked for within this time. */
 const REPLACED_WITHIN_MS = 2_000;
 
+/**
+ * A check after a hint comes within this time: 100,000 hosts whose turn it is all at once are then some 830 a second for the servers of
+ * the bundles. Those whose turn it is not yet ask for nothing, since the hint brought the head.
+ */
+const HINTED_WITHIN_MS = 120_000;
+
 type Policy = Pick<Settings, 'channel' | 'disabled' | 'checkIntervalMs' | 'jitter'>;
 
 /** Why no check is due by itself; null when one is. */
@@ -46,6 +52,24 @@ function nextCheck(
   return { wait: intervalMs(clock, settings), why };
 }
 
+/** Waits; resolves with a hint that comes meanwhile, at once, or null when the time is over. */
+async function hintBefore(
+  { clock, nudges }: Pick<Ports, 'clock' | 'nudges'>,
+  wait: number,
+  signal: AbortSignal,
+): Promise<string | null> {
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const slept = clock.sleep(wait, either).then(() => null);
+  const hinted = nudges.next(either);
+  try {
+    return await Promise.race([slept, hinted]);
+  } finally {
+    over.abort();
+    await Promise.allSettled([slept, hinted]);
+  }
+}
+
 /**
  * `idle`: closes the attempt that ended in the journal, gives back what it may still hold of the gate, then waits for the next check and names its attempt. After a release that
  * was superseded while it waited, the newer one is looked for at once. Without
@@ -55,7 +79,7 @@ function nextCheck(
  */
 export const schedule =
   (
-    ports: Pick<Ports, 'clock' | 'ids' | 'journal' | 'reporter' | 'feed' | 'host' | 'gate'>,
+    ports: Pick<Ports, 'clock' | 'ids' | 'journal' | 'reporter' | 'feed' | 'host' | 'gate' | 'nudges'>,
     settings: Policy,
   ) =>
   async (input: Steps['schedule']['input'], signal: AbortSignal): Promise<Attempt> => {
@@ -75,7 +99,15 @@ export const schedule =
       for (;;) await clock.sleep(24 * 3600 * 1000, signal);
     }
     const { wait, why } = nextCheck(clock, settings, input.ended);
+    const due = clock.monotonic() + wait;
     reporter.report({ kind: 'nextCheck', at: clock.now() + wait, why });
-    await clock.sleep(wait, signal);
+    const hint = await hintBefore(ports, wait, signal);
+    if (hint !== null) {
+      // Those whose turn it is would all download at once.
+      const soon = Math.min(settings.checkIntervalMs, HINTED_WITHIN_MS, due - clock.monotonic());
+      const rest = Math.max(0, soon) * clock.random();
+      reporter.report({ kind: 'nextCheck', at: clock.now() + rest, why: hint });
+      await clock.sleep(rest, signal);
+    }
     return { id: ids.next(), trigger: 'schedule', mode: 'apply' };
   };

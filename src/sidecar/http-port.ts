@@ -11,20 +11,10 @@ import type { Readiness } from './readiness.ts';
 /** How long a request may take to arrive, ms. */
 const REQUEST_MS = 5_000;
 
-/**
- * How long a connection without a request is left open once the service is stopping, ms, where new ones wait elsewhere. A client may be
- * sending on it just now, and would find it closed: HTTP/1.1 has no word for "no more" but in an answer (RFC 9112, section 9.6). So the next
- * request is answered with `Connection: close`, and only who is silent for so long is cut off.
- */
-const LINGER_MS = 500;
-
 /** A port that accepts HTTP connections. */
 export interface HttpPort {
   readonly address: AddressInfo;
-  /**
-   * Stops accepting, closes idle connections (on a socket that was given, once they are silent for half a second), lets requests in flight
-   * finish for `drainMs`.
-   */
+  /** Stops accepting, closes idle connections (after `lingerMs`), lets requests in flight finish for `drainMs`. */
   close(drainMs: number): Promise<void>;
 }
 
@@ -34,6 +24,12 @@ export interface HttpPortOptions {
   readonly readiness: Readiness;
   readonly version: string;
   readonly tenant: string | undefined;
+  /**
+   * How long a connection without a request is left open once the service is stopping, ms. A client may be sending on it just now, and would
+   * find it closed: HTTP/1.1 has no word for "no more" but in an answer (RFC 9112, section 9.6). So the next request is answered with
+   * `Connection: close`, and only who is silent for so long is cut off.
+   */
+  readonly lingerMs: number;
   readonly log: (line: string) => void;
 }
 
@@ -103,7 +99,7 @@ function routesOf({ readiness, version, tenant }: HttpPortOptions): ReadonlyMap<
  * @throws UpdateError `CONFIG_INVALID` when it cannot listen there
  */
 export async function openHttpPort(options: HttpPortOptions): Promise<HttpPort> {
-  const { listen, readiness, log } = options;
+  const { listen, readiness, lingerMs, log } = options;
   const routes = routesOf(options);
   const server = createServer(
     {
@@ -132,7 +128,7 @@ export async function openHttpPort(options: HttpPortOptions): Promise<HttpPort> 
             // Closes idle connections, and ends the server's own timers.
             server.close();
           },
-          'fd' in listen ? Math.min(LINGER_MS, drainMs) : 0,
+          Math.min(lingerMs, drainMs),
         );
         const drain = setTimeout(() => {
           log('closing connections whose requests did not finish in time');

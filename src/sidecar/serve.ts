@@ -8,12 +8,14 @@ const DEFAULT_HTTP = '127.0.0.1:7701';
 const DEFAULT_GRPC = '127.0.0.1:7700';
 /** The value of `CORESDK_GRPC_ADDR` that switches the port off. */
 const NO_PORT = 'none';
+/** What is in flight may take no longer. */
+const LINGER_MAX_MS = 5_000;
 
 /** What {@link runServe} needs. */
 export interface ServeOptions {
   /**
-   * `CORESDK_HTTP_ADDR` (127.0.0.1:7701), `CORESDK_GRPC_ADDR` (127.0.0.1:7700, `none` for no such port), `CORESDK_TENANT`, and `LISTEN_FDS`
-   * with what belongs to it, which is taken out.
+   * `CORESDK_HTTP_ADDR` (127.0.0.1:7701), `CORESDK_GRPC_ADDR` (127.0.0.1:7700, `none` for no such port), `CORESDK_TENANT`,
+   * `CORESDK_LINGER_MS` (`SidecarOptions.lingerMs`), and `LISTEN_FDS` with what belongs to it, which is taken out.
    */
   readonly env: NodeJS.ProcessEnv;
   readonly version: string;
@@ -32,6 +34,16 @@ function signalled(): AbortSignal {
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
   return controller.signal;
+}
+
+function parseLinger(value: string | undefined): number | null {
+  if (value === undefined) return null;
+  const ms = /^\d{1,4}$/.test(value) ? Number(value) : Number.NaN;
+  if (ms <= LINGER_MAX_MS) return ms;
+  throw new UpdateError(
+    'CONFIG_INVALID',
+    `expected CORESDK_LINGER_MS to be 0 to ${String(LINGER_MAX_MS)} milliseconds, found ${JSON.stringify(value)}`,
+  );
 }
 
 /** Resolves when SIGUSR2 says that this version may take clients; rejects where it is stopped before. */
@@ -64,11 +76,13 @@ async function started(
   const named = env['CORESDK_GRPC_ADDR'] ?? DEFAULT_GRPC;
   const grpc = named === NO_PORT ? null : parseAddress('CORESDK_GRPC_ADDR', named);
   const ports = await portsOf(env, { http, grpc }, log);
+  const lingerMs = parseLinger(env['CORESDK_LINGER_MS']);
   // The handler is there before anybody can ask at the check address, as the daemon expects.
   const waits = ports.check !== null && env['CORESDK_START'] === STARTS_BESIDE;
   if (waits) log('runs beside another version; takes no clients before SIGUSR2');
   return startSidecar({
     ...ports,
+    ...(lingerMs !== null && { lingerMs }),
     version,
     tenant: env['CORESDK_TENANT'],
     log,

@@ -9,6 +9,9 @@ import { createReadiness } from './readiness.ts';
 /** How long requests in flight may take once the service is stopping, ms. */
 const DRAIN_MS = 5_000;
 
+/** Long enough for who sends often to send once more; short enough for who waits. */
+const LINGER_MS = 200;
+
 /** What {@link startSidecar} needs. */
 export interface SidecarOptions {
   /** A port 0 is a free one. */
@@ -26,6 +29,11 @@ export interface SidecarOptions {
   readonly log?: (line: string) => void;
   /** How long requests in flight may take once it is closed, ms; 5000 unless told. */
   readonly drainMs?: number;
+  /**
+   * How long idle HTTP connections are left open once it is closed, ms; unless told, 200 on a socket that was given, where new connections
+   * wait meanwhile, and else 0.
+   */
+  readonly lingerMs?: number;
   readonly grpcLimits?: GrpcLimits;
 }
 
@@ -36,7 +44,7 @@ export interface Sidecar {
   readonly grpcAddress: AddressInfo | null;
   /**
    * Says on both ports that it is not healthy any more, accepts nothing new, closes idle connections (on a socket that it was given,
-   * after half a second), lets what is in flight finish for 5 s, then closes what is left. Again: the same promise.
+   * after `lingerMs`), lets what is in flight finish for 5 s, then closes what is left. Again: the same promise.
    */
   close(): Promise<void>;
 }
@@ -54,13 +62,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const { version, tenant, drainMs = DRAIN_MS, log = () => undefined, grpcLimits: limits } = options;
   const readiness = createReadiness();
   const common = { readiness, log };
+  const { lingerMs = 'fd' in options.http ? LINGER_MS : 0 } = options;
   const check = options.check
-    ? await openHttpPort({ ...common, listen: options.check, version, tenant })
+    ? await openHttpPort({ ...common, listen: options.check, version, tenant, lingerMs: 0 })
     : null;
   let http;
   try {
     await options.promoted;
-    http = await openHttpPort({ ...common, listen: options.http, version, tenant });
+    http = await openHttpPort({ ...common, listen: options.http, version, tenant, lingerMs });
   } catch (error) {
     await check?.close(0);
     throw error;

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import {
   writeDaemonRecord,
   type DaemonRecord,
 } from '../../src/adapters/daemon-record.ts';
+import { readStat } from '../../src/adapters/process-identity.ts';
 import { nodeDisk } from '../../src/adapters/disk.ts';
 import { openStateDir, type StatePaths } from '../../src/adapters/state-dir.ts';
 import { writeManifest } from '../../src/adapters/version-folder.ts';
@@ -51,6 +53,9 @@ const keep = (record: Partial<DaemonRecord>): Promise<void> =>
   writeDaemonRecord(nodeDisk, paths.daemonRecord, { ...NO_RECORD, ...record });
 const record = (): Promise<DaemonRecord> => readDaemonRecord(nodeDisk, paths.daemonRecord);
 
+/** The attempts whose guards were started. */
+const guards: string[] = [];
+
 /** What was started: the version of a daemon, or the installed one. */
 async function start(version = '1.0.0'): Promise<string> {
   const said = await launch({
@@ -58,6 +63,10 @@ async function start(version = '1.0.0'): Promise<string> {
     installed: { path: '/usr/bin/coresdk-sidecar', version },
     args: ['--config', '/c.yaml'],
     env: { NOTIFY_SOCKET: '/run/notify' },
+    guard: (attempt) => {
+      guards.push(attempt);
+      return Promise.resolve();
+    },
     exec: (command, env) => {
       executed.push({ command, env });
       throw new Became();
@@ -96,6 +105,32 @@ it('has counted a start on trial before it makes it', async () => {
   expect(await record()).toMatchObject({ trial: { starts: 2 }, process: await thisProcess() });
 });
 
+it('has a guard watch a start on trial, and no other', async () => {
+  guards.length = 0;
+  await keep({ current: await daemonOf('1.1.0') });
+  await start();
+  expect(guards).toEqual([]);
+  await keep({ trial: trialOf(await daemonOf('1.2.0')) });
+  await start();
+  expect(guards).toEqual(['id-1']);
+});
+
+it('ends beside a daemon that runs, and leaves it to no lock', async () => {
+  const other = spawn('sleep', ['60'], { stdio: 'ignore' });
+  try {
+    const startTime = (await readStat(other.pid ?? 0))?.startTime ?? 0;
+    const { bootId } = await thisProcess();
+    await keep({
+      trial: trialOf(await daemonOf('1.1.0')),
+      process: { bootId, pid: other.pid ?? 0, startTime },
+    });
+    await expect(start()).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
+    expect(await record()).toMatchObject({ trial: { starts: 1 } });
+  } finally {
+    other.kill('SIGKILL');
+  }
+});
+
 it('makes no start on trial that it cannot count', async () => {
   await keep({ trial: trialOf(await daemonOf('1.1.0')) });
   const full = {
@@ -107,6 +142,7 @@ it('makes no start on trial that it cannot count', async () => {
     installed: { path: '/usr/bin/coresdk-sidecar', version: '1.0.0' },
     args: [],
     env: {},
+    guard: null,
     disk: full,
     exec: (command, env) => void executed.push({ command, env }),
   });

@@ -57,6 +57,7 @@ const NAMES = {
   coresdk_update_paused: 'gauge',
   coresdk_update_quarantined_releases: 'gauge',
   coresdk_update_request_retries_total: 'counter',
+  coresdk_update_mirror_up: 'gauge',
   coresdk_update_start_timestamp_seconds: 'gauge',
   coresdk_update_state: 'gauge',
   coresdk_update_step_duration_seconds: 'histogram',

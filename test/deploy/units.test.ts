@@ -84,6 +84,32 @@ describe('the unit', () => {
   });
 });
 
+describe('the unit of the sockets', () => {
+  const SOCKET = join(ROOT, 'deploy/systemd/coresdk-sidecar.socket');
+
+  it.skipIf(!analyze)('has nothing that systemd-analyze verify complains of', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'coresdk-unit-'));
+    try {
+      const service = (await readFile(UNIT, 'utf8')).replace(/^ExecStart=\S+/m, 'ExecStart=/bin/true');
+      await writeFile(join(folder, 'coresdk-sidecar.service'), service);
+      await writeFile(join(folder, 'coresdk-sidecar.socket'), await readFile(SOCKET));
+      const path = join(folder, 'coresdk-sidecar.socket');
+      const { code, stderr } = await runTool('systemd-analyze', ['verify', '--man=no', path]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('listens where the built-in service does', async () => {
+    const found = await directives(SOCKET);
+    expect(found.filter(({ name }) => name === 'ListenStream').map(({ value }) => value)).toEqual([
+      '127.0.0.1:7700',
+      '127.0.0.1:7701',
+    ]);
+  });
+});
+
 describe('the unit of the reference document', () => {
   it.skipIf(!analyze)('is one that systemd takes', async () => {
     expect(await verify(join(REFERENCE, 'coresdk-sidecar.service'))).toMatchObject({ code: 0, stderr: '' });

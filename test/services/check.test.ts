@@ -105,6 +105,24 @@ describe('check', () => {
     });
   });
 
+  it('holds a halted release back, for an operator too, and says why', async () => {
+    await serve(rig, { version: '1.1.0' });
+    const halted = { code: 'ROLLOUT_HALTED', message: '1.1.0 was halted by controller' } as const;
+    const asked: string[] = [];
+    const orders = {
+      halted: ({ digest }: { digest: string }) => {
+        asked.push(digest);
+        return Promise.resolve(halted);
+      },
+    };
+    for (const trigger of ['schedule', 'update'] as const)
+      expect(
+        await check({ ...rig, orders }, SETTINGS)({ attempt: { id: 'a', trigger, mode: 'apply' } }, NEVER),
+      ).toMatchObject({ found: 'nothing', error: halted });
+    expect(asked).toEqual([digestOf('a'), digestOf('a')]);
+    expect(rig.reporter.of('heldBack').at(-1)?.held).toMatchObject({ version: '1.1.0', until: null });
+  });
+
   describe('after the bundle was refused', () => {
     const HOUR = SETTINGS.checkIntervalMs;
     const refuse = async (times: number): Promise<void> => {

@@ -181,3 +181,42 @@ describe('the attempt that ended', () => {
     expect(rig.reporter.of('nextCheck')).toHaveLength(1);
   });
 });
+
+describe('a hint', () => {
+  const HINT = '1.1.0 was announced on stable';
+  const hinting = (rig: Rig, after: number): Ports => ({
+    ...rig,
+    nudges: {
+      next: async (signal) => {
+        await rig.clock.sleep(after, signal);
+        return HINT;
+      },
+    },
+  });
+
+  it('brings the next check, but not for all hosts at once', async () => {
+    const rig = rigWith(0.5, 0.25);
+    const waiting = run(hinting(rig, 60_000), { ended: ended({ outcome: 'committed' }) });
+    await rig.clock.advance(60_000);
+    expect(rig.reporter.of('nextCheck').at(-1)).toEqual({ kind: 'nextCheck', at: NOW + 90_000, why: HINT });
+    await rig.clock.advance(30_000);
+    expect(await waiting).toMatchObject({ trigger: 'schedule' });
+  });
+
+  it('never makes a check later than it was due', async () => {
+    const rig = rigWith(0.5, 0.99);
+    const waiting = run(hinting(rig, HOUR - 1_000), { ended: ended({ outcome: 'committed' }) });
+    await rig.clock.advance(HOUR);
+    expect(await waiting).toMatchObject({ trigger: 'schedule' });
+    expect(rig.clock.now() - NOW).toBe(HOUR);
+  });
+
+  it('wakes nobody whose updates are paused', async () => {
+    const rig = rigWith(0.5);
+    const over = new AbortController();
+    const waiting = refusal(run(hinting(rig, 1_000), { paused: RECORD }, {}, over.signal));
+    await rig.clock.advance(HOUR);
+    over.abort();
+    expect(await waiting).toBe('CANCELLED');
+  });
+});

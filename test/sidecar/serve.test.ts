@@ -46,6 +46,14 @@ describe('the role serve', () => {
     for (const child of children.splice(0)) child.kill('SIGKILL');
   });
 
+  it.each(['-1', '5001', '1.5', 'x', ''])('does not start with CORESDK_LINGER_MS %j', async (value) => {
+    const lines: string[] = [];
+    const env = { CORESDK_HTTP_ADDR: '127.0.0.1:0', CORESDK_GRPC_ADDR: 'none', CORESDK_LINGER_MS: value };
+    const stderr = { write: (text: string) => lines.push(text) };
+    expect(await runServe({ env, version: '1.0.0', stderr, stop: AbortSignal.abort() })).toBe(2);
+    expect(lines.join('')).toContain('CORESDK_LINGER_MS to be 0 to 5000');
+  });
+
   it.each(['SIGTERM', 'SIGINT'] as const)('serves until %s, then ends with 0', async (signal) => {
     const child = spawn(process.execPath, [join(import.meta.dirname, 'fixtures/serve.ts')], {
       env: {

@@ -32,9 +32,19 @@ function someShare(text: string): number {
 function withPolicy(command: Command): Command {
   const { share, failures, windowMs } = DEFAULT_POLICY;
   return withFleet(command)
-    .option('--share <percent>', 'halt when this share of the hosts of a group, or of all, went back', someShare, share * 100)
+    .option(
+      '--share <percent>',
+      'halt when this share of the hosts of a group, or of all, went back',
+      someShare,
+      share * 100,
+    )
     .option('--failures <n>', 'and at least so many hosts', wholeNumber(1, 1_000_000), failures)
-    .option('--window <time>', 'comparing hosts that spoke within so long of each other: 6h, 7d', seconds, windowMs / 1000)
+    .option(
+      '--window <time>',
+      'comparing hosts that spoke within so long of each other: 6h, 7d',
+      seconds,
+      windowMs / 1000,
+    )
     .option('--json', 'a line of JSON for each thing that happens');
 }
 
@@ -54,7 +64,9 @@ export function addFleetControl(fleet: Command, context: CliContext): void {
     });
   withPolicy(fleet.command('watch'))
     .summary('see what a controller would do')
-    .description('Prints how attempts end, and what a controller would halt. Orders nothing. Runs until it is stopped.')
+    .description(
+      'Prints how attempts end, and what a controller would halt. Orders nothing. Runs until it is stopped.',
+    )
     .addHelpText('after', help([0, 1, 2], 'core fleet watch --share 5 --failures 3'))
     .action(async (options: ControlOptions) => {
       await control(options, await fleetAccess(options, context), null, context);
@@ -69,7 +81,9 @@ async function control(
 ): Promise<void> {
   const tell = (event: ControllerEvent): void => {
     const at = new Date(context.now()).toISOString();
-    context.print(json ? plainLine({ at, ...controllerRow(event) }) : `${instant(at)}  ${controllerText(event)}`);
+    context.print(
+      json ? plainLine({ at, ...controllerRow(event) }) : `${instant(at)}  ${controllerText(event)}`,
+    );
   };
   // A server that was never there is a mistake of the command line; one that goes away is waited for.
   await (await connect()).close();

@@ -35,11 +35,17 @@ export const ORDER_KEY = 'the operator’s private key (EC P-256), one of the op
  */
 export async function loadOperator(options: SignerOptions, keys: OperatorKeys): Promise<Signer> {
   if (keys.size === 0)
-    throw new UpdateError('USAGE', 'expected --operator-keys, or fleet.operator_keys_file in the configuration; found neither');
+    throw new UpdateError(
+      'USAGE',
+      'expected --operator-keys, or fleet.operator_keys_file in the configuration; found neither',
+    );
   const signer = await loadOneSigner(options);
   if (keys.has(signer.kid)) return signer;
   const known = [...keys.keys()].join(', ');
-  throw new UpdateError('SIGNING_FAILED', `expected one of the operators’ keys (${known}), found ${signer.kid}`);
+  throw new UpdateError(
+    'SIGNING_FAILED',
+    `expected one of the operators’ keys (${known}), found ${signer.kid}`,
+  );
 }
 
 /** Adds `halt` and `resume`. */
@@ -72,23 +78,34 @@ function addOrder(fleet: Command, context: CliContext, { action, summary, descri
     .command(action)
     .summary(summary)
     .description(description)
-    .argument('<release>', 'a version (all its builds), a release digest (or its first 8 digits), or VERSION@DIGEST')
+    .argument(
+      '<release>',
+      'a version (all its builds), a release digest (or its first 8 digits), or VERSION@DIGEST',
+    )
     .requiredOption('--reason <text>', 'why, for people');
-  if (action === 'halt') command.option('--for <time>', 'how long: 12h, 7d; until it is taken back unless told', seconds);
+  if (action === 'halt')
+    command.option('--for <time>', 'how long: 12h, 7d; until it is taken back unless told', seconds);
   withSigners(withFleet(command), ORDER_KEY)
     .option('--by <name>', 'who you are, for people; your user name unless told')
     .option('--json', 'what was ordered, for programs')
-    .addHelpText('after', help([0, 1, 2], `core fleet ${action} 1.2.0 --reason 'crashes on web' --key operator.pem`))
+    .addHelpText(
+      'after',
+      help([0, 1, 2], `core fleet ${action} 1.2.0 --reason 'crashes on web' --key operator.pem`),
+    )
     .action(async (release: string, options: OrderOptions) => {
       const given = await withReading(options, context, async (reading, connection, { keys }) => {
         const signer = await loadOperator(options, keys);
         const orders: OrderPayload[] = [];
         for (const named of namedReleases(reading, release))
-          orders.push(await order({ reading, connection, signer, named, action, options, now: context.now() }));
+          orders.push(
+            await order({ reading, connection, signer, named, action, options, now: context.now() }),
+          );
         return orders;
       });
       if (options.json) context.print(plainJson(given.map(orderView)));
-      else for (const each of given) context.print(`${done}: ${plain(each.release.version)} (${each.release.digest.slice(0, 12)})`);
+      else
+        for (const each of given)
+          context.print(`${done}: ${plain(each.release.version)} (${each.release.digest.slice(0, 12)})`);
     });
 }
 
@@ -102,11 +119,20 @@ interface OneOrder {
   readonly now: number;
 }
 
-async function order({ reading, connection, signer, named, action, options, now }: OneOrder): Promise<OrderPayload> {
+async function order({
+  reading,
+  connection,
+  signer,
+  named,
+  action,
+  options,
+  now,
+}: OneOrder): Promise<OrderPayload> {
   const before = reading.ledger.of(named.digest);
   const stands = before.order !== null && holds(before.order, now);
   // Nothing to change: the order that stands is the answer.
-  if (before.order !== null && stands === (action === 'halt') && options.for === undefined) return before.order;
+  if (before.order !== null && stands === (action === 'halt') && options.for === undefined)
+    return before.order;
   const given = await giveOrder(
     { connection, product: reading.product, signer, by: options.by ?? userInfo().username, now },
     before,
@@ -118,5 +144,8 @@ async function order({ reading, connection, signer, named, action, options, now 
     },
   );
   if (given !== null) return given;
-  throw new UpdateError('BUSY', `somebody else ordered something about ${named.version} just now; look, and run it again`);
+  throw new UpdateError(
+    'BUSY',
+    `somebody else ordered something about ${named.version} just now; look, and run it again`,
+  );
 }

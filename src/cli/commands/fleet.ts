@@ -9,6 +9,7 @@ import { fleetText, hostsText, rolloutsText } from '../fleet-text.ts';
 import { help } from '../help.ts';
 import { wholeNumber } from '../options.ts';
 import { plain, plainJson } from '../plain.ts';
+import { addFleetAnnounce } from './fleet-announce.ts';
 import { addFleetControl } from './fleet-control.ts';
 import { addFleetOrders } from './fleet-orders.ts';
 
@@ -29,6 +30,7 @@ export function addFleet(parent: Command, context: CliContext): void {
   addStatus(fleet, context);
   addHosts(fleet, context);
   addRollouts(fleet, context);
+  addFleetAnnounce(fleet, context);
   addFleetOrders(fleet, context);
   addFleetControl(fleet, context);
 }
@@ -36,9 +38,16 @@ export function addFleet(parent: Command, context: CliContext): void {
 function addInit(fleet: Command, context: CliContext): void {
   withFleet(fleet.command('init'))
     .summary('make the fleet’s streams')
-    .description('Makes the streams and buckets of the fleet in NATS, or changes their limits. Safe to run again; deletes nothing.')
+    .description(
+      'Makes the streams and buckets of the fleet in NATS, or changes their limits. Safe to run again; deletes nothing.',
+    )
     .option('--replicas <n>', 'copies in a cluster: 1, 3 or 5', wholeNumber(1, 5), 1)
-    .option('--lease <seconds>', 'how long a host’s place lasts without a renewal', wholeNumber(10, 3600), 120)
+    .option(
+      '--lease <seconds>',
+      'how long a host’s place lasts without a renewal',
+      wholeNumber(10, 3600),
+      120,
+    )
     .addHelpText('after', help([0, 1, 2], `core fleet init ${SERVER}`))
     .action(async ({ replicas, lease, ...options }: FleetOptions & { replicas: number; lease: number }) => {
       const access = await fleetAccess(options, context);
@@ -56,7 +65,9 @@ function addInit(fleet: Command, context: CliContext): void {
 function addStatus(fleet: Command, context: CliContext): void {
   withFleet(fleet.command('status'))
     .summary('the fleet at a glance')
-    .description('The fleet at a glance: who is there, what runs, what is halted, how the last attempts ended.')
+    .description(
+      'The fleet at a glance: who is there, what runs, what is halted, how the last attempts ended.',
+    )
     .option('--json', 'for programs')
     .addHelpText('after', help([0, 1, 2], `core fleet status ${SERVER}`))
     .action(async ({ json, ...options }: LookOptions) => {
@@ -78,7 +89,13 @@ function addHosts(fleet: Command, context: CliContext): void {
     .option('--json', 'a list, for programs')
     .addHelpText('after', help([0, 1, 2], 'core fleet hosts --group web --state lost'))
     .action(
-      async (options: LookOptions & { readonly group?: string; readonly release?: string; readonly state?: string }) => {
+      async (
+        options: LookOptions & {
+          readonly group?: string;
+          readonly release?: string;
+          readonly state?: string;
+        },
+      ) => {
         const { json, group, release, state } = options;
         const fits = (host: FleetHostView): boolean =>
           (group === undefined || host.group === group) &&
@@ -96,14 +113,17 @@ function addHosts(fleet: Command, context: CliContext): void {
 function addRollouts(fleet: Command, context: CliContext): void {
   withFleet(fleet.command('rollout'))
     .summary('how far releases are')
-    .description('How far releases are, by group: committed, gone back from, under way, pending. Each host is counted once.')
+    .description(
+      'How far releases are, by group: committed, gone back from, under way, pending. Each host is counted once.',
+    )
     .argument('[version]', 'only this version; the newest three unless told')
     .option('--json', 'a list, for programs')
     .addHelpText('after', help([0, 1, 2, 5], 'core fleet rollout 1.2.0'))
     .action(async (version: string | undefined, { json, ...options }: LookOptions) => {
       await withReading(options, context, async (reading) => {
         const all = fleetView(reading).rollouts;
-        const shown = version === undefined ? all.slice(0, 3) : all.filter((each) => each.version === version);
+        const shown =
+          version === undefined ? all.slice(0, 3) : all.filter((each) => each.version === version);
         context.print(json ? plainJson(shown) : rolloutsText(shown, context.style));
         // A script that asks about one release hears that it is halted.
         if (version !== undefined && shown.some(({ halted }) => halted !== null)) context.end(5);

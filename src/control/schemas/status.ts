@@ -27,10 +27,39 @@ export const statusSchema = shape<Status>()(
     progress: progressView.nullable(),
     channel: z.enum(['stable', 'edge', 'manual']),
     feed_url: z.string().nullable(),
+    mirrors: z
+      .array(
+        z.strictObject({
+          url: z.string(),
+          failures: z.int().describe('Faults in a row.'),
+          put_back_until: time.nullable().describe('Until when others are asked first.'),
+          fault: errorView.nullable(),
+        }),
+      )
+      .exactOptional()
+      .describe('How each mirror of the feed is doing; absent where there is only the feed.'),
     next_check_at: time.nullable(),
     next_check_why: z.string().describe('How often checks come, or why none does.'),
     next_action: z.string().describe('One sentence: what happens next, or what to do.'),
     last_error: timedError.nullable(),
+    fleet: z
+      .strictObject({
+        group: z.string(),
+        host: z.string().describe('The name of this host in the fleet.'),
+        link: z
+          .strictObject({
+            connected: z.boolean(),
+            server: z.string().nullable(),
+            since: time,
+            fault: z.string().nullable().describe('Why there is no connection.'),
+          })
+          .nullable()
+          .describe('The connection to NATS; null where none is configured.'),
+        outbox: z.int().min(0).describe('Outcomes that wait to be sent; counted up to 1000.'),
+        halts: z.array(z.strictObject({ version: z.string(), by: z.string(), at: time, reason: z.string() })),
+      })
+      .nullable()
+      .describe('This host’s part in a fleet; null where none is configured.'),
     held_back: z
       .strictObject({ version: z.string(), reason: z.string(), until: time.nullable() })
       .nullable()

@@ -1,3 +1,4 @@
+import type { ErrorRecord } from '../../errors.ts';
 import type { FeedChannel } from '../../types.ts';
 
 /** How long a feed is worth asking again when a request fails by a fault that may pass. */
@@ -20,6 +21,25 @@ export interface HeadQuery {
   readonly etag?: string | undefined;
 }
 
+/** How one of several mirrors of a feed is doing. */
+export interface MirrorHealth {
+  /** Its URL, without user and password. */
+  readonly url: string;
+  /** Faults in a row. */
+  readonly failures: number;
+  /** Until when others are asked first, ms since 1970; null while it is asked in its order. */
+  readonly putBackUntil: number | null;
+  /** The last fault, until it answers well again. */
+  readonly fault: ErrorRecord | null;
+}
+
+/**
+ * What was given turned out to be of no use: whoever gave it is asked less from now on.
+ *
+ * @returns whether somebody else can be asked, who may know better
+ */
+export type Doubt = (fault: ErrorRecord) => boolean;
+
 /** What a feed answers to a request for a head. */
 export interface HeadAnswer {
   /** null: the bytes with the tag that was given are still the newest. Never null when no tag was given. */
@@ -28,6 +48,8 @@ export interface HeadAnswer {
   readonly etag: string | null;
   /** What the feed's clock said, ms since 1970; absent where it did not say. Decides nothing: nobody signed it. */
   readonly date?: number | undefined;
+  /** There where several mirrors may be asked. */
+  readonly doubt?: Doubt | undefined;
 }
 
 /** What a feed answers to a request for a bundle. */
@@ -38,6 +60,8 @@ export interface FeedBody {
   readonly validator: string | null;
   /** The bytes, in order; never more than `maxBytes` in all. */
   readonly chunks: AsyncIterable<Uint8Array>;
+  /** There where several mirrors may be asked. */
+  readonly doubt?: Doubt | undefined;
 }
 
 /**
@@ -66,6 +90,8 @@ export interface Feed {
     signal: AbortSignal,
     validator?: string | null,
   ): Promise<FeedBody>;
+  /** How each of its mirrors is doing, in their order; there where it has several. */
+  mirrors?(): readonly MirrorHealth[];
 }
 
 /** The entity tag of a head's bytes, as the feed gave it. */

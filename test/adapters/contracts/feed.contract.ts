@@ -102,7 +102,7 @@ export function feedContract(name: string, make: () => Promise<FeedWorld>): void
       const { etag } = await world.feed.head('stable', 100, never);
       expect(etag === null).toBe(!world.tags);
       if (etag === null) return;
-      expect(await world.feed.head('stable', 100, never, { etag })).toEqual({ bytes: null, etag });
+      expect(await world.feed.head('stable', 100, never, { etag })).toMatchObject({ bytes: null, etag });
       await world.put('stable.jws', Buffer.from('the next head'));
       const next = await world.feed.head('stable', 100, never, { etag });
       expect(Buffer.from(next.bytes ?? []).toString()).toBe('the next head');

@@ -34,6 +34,7 @@ export function sampleStatus(changes: Partial<Status> = {}): Status {
     next_check_why: 'every 3600 s',
     next_action: `The next check is at ${ago(-3120)}.`,
     last_error: null,
+    fleet: null,
     held_back: null,
     waiting: null,
     window: null,

@@ -4,7 +4,7 @@
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,11 +28,13 @@ export interface NatsServer {
   /** Starts it again on the same port with the same store. */
   start(): Promise<void>;
   /** It stops answering, and its connections stay open: SIGSTOP; `resume` is SIGCONT. */
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
   /** Ends it and removes its store. */
   close(): Promise<void>;
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
 
 async function answers(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
@@ -81,6 +83,9 @@ export async function startNats(more = ''): Promise<NatsServer> {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   };
+  // Where a test fails before its end, nothing stays behind.
+  const orphan = (): void => void child?.kill('SIGKILL');
+  process.once('exit', orphan);
   await start();
   return {
     url: `nats://127.0.0.1:${String(port)}`,
@@ -88,9 +93,16 @@ export async function startNats(more = ''): Promise<NatsServer> {
     pid: () => child?.pid ?? -1,
     kill: () => end('SIGKILL'),
     start,
-    pause: () => void child?.kill('SIGSTOP'),
+    pause: async () => {
+      const pid = child?.pid;
+      if (pid === undefined) return;
+      process.kill(pid, 'SIGSTOP');
+      // The signal takes a moment: until then it still answers (proc(5), "stat": the state stands behind the name).
+      while (!/\) T /.test(await readFile(`/proc/${String(pid)}/stat`, 'latin1'))) await nextTurn();
+    },
     resume: () => void child?.kill('SIGCONT'),
     close: async () => {
+      process.off('exit', orphan);
       child?.kill('SIGCONT');
       await end('SIGKILL');
       await rm(folder, { recursive: true, force: true });

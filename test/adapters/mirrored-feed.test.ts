@@ -1,0 +1,246 @@
+import { describe, expect, it } from 'vitest';
+import { createMirroredFeed } from '../../src/adapters/mirrored-feed.ts';
+import { UpdateError } from '../../src/errors.ts';
+import type { Feed, FeedBody } from '../../src/services/ports.ts';
+import { createFakeClock, type FakeClock } from '../fakes/fake-clock.ts';
+import { createMemoryFeed, etagOf, type MemoryFeed } from '../fakes/memory-feed.ts';
+import { drain, feedContract } from './contracts/feed.contract.ts';
+
+const never = new AbortController().signal;
+const MANY = 10_000_000;
+const BUNDLE = Buffer.from(Array.from({ length: 100_000 }, (_, index) => index % 251));
+const PATH = 'bundles/b.jws';
+const MINUTE = 60_000;
+/** Neither a second opinion nor an early return. */
+const NO_DRAW = 0.999_999;
+
+const away = (name: string): UpdateError =>
+  new UpdateError('FEED_UNREACHABLE', `no answer from ${name}`, { retry: { afterMs: null } });
+
+interface World {
+  readonly feed: ReturnType<typeof createMirroredFeed>;
+  readonly memory: readonly MemoryFeed[];
+  readonly clock: FakeClock;
+  /** Which mirrors were asked since the last call, in order. */
+  readonly asked: () => string;
+  readonly head: () => Promise<string>;
+}
+
+function world(count = 3, random: readonly number[] = [NO_DRAW]): World {
+  const clock = createFakeClock(undefined, random);
+  const order: string[] = [];
+  const memory = Array.from({ length: count }, () => createMemoryFeed([[PATH, BUNDLE]]));
+  const feed = createMirroredFeed(
+    memory.map((it, index) => {
+      const name = 'abc'[index] ?? '';
+      it.files.set('stable.jws', Buffer.from(`head of ${name}`));
+      const heard: Feed = {
+        retry: { retries: 4, baseMs: 1, capMs: 1, retryAfterCapMs: 1 },
+        head: (...args) => {
+          order.push(name);
+          return it.head(...args);
+        },
+        bundle: (...args) => {
+          order.push(name);
+          return it.bundle(...args);
+        },
+      };
+      return { url: `https://${name}.example/`, feed: { ...heard, close: () => Promise.resolve() } };
+    }),
+    clock,
+  );
+  return {
+    feed,
+    memory,
+    clock,
+    asked: () => order.splice(0).join(''),
+    head: async () => Buffer.from((await feed.head('stable', 100, never)).bytes ?? []).toString(),
+  };
+}
+
+feedContract('mirrored, with a first mirror that is away', () => {
+  const [first, second] = [createMemoryFeed(), createMemoryFeed()];
+  first.fault = away('a');
+  second.tags = true;
+  const close = (): Promise<void> => Promise.resolve();
+  const feed = createMirroredFeed(
+    [
+      { url: 'https://a.example/', feed: { ...first, close } },
+      { url: 'https://b.example/', feed: { ...second, close } },
+    ],
+    createFakeClock(undefined, [NO_DRAW]),
+  );
+  return Promise.resolve({
+    feed,
+    tags: true,
+    put: (path, bytes) => Promise.resolve(void second.files.set(path, bytes)),
+    close: () => feed.close(),
+  });
+});
+
+describe('mirrors', () => {
+  it('are asked in order, and only the first while it is well', async () => {
+    const { head, asked, feed } = world();
+    expect([await head(), await head(), asked()]).toEqual(['head of a', 'head of a', 'aa']);
+    expect(feed.mirrors?.()).toEqual(
+      ['a', 'b', 'c'].map((name) => ({
+        url: `https://${name}.example/`,
+        failures: 0,
+        putBackUntil: null,
+        fault: null,
+      })),
+    );
+  });
+
+  it('that are away are passed over, for a time that grows with each fault', async () => {
+    const { head, asked, memory, clock, feed } = world();
+    memory[0]!.fault = away('a');
+    expect([await head(), asked()]).toEqual(['head of b', 'ab']);
+    expect(feed.mirrors?.()[0]).toEqual({
+      url: 'https://a.example/',
+      failures: 1,
+      putBackUntil: Math.round(clock.now() + 5 * MINUTE * (0.5 + NO_DRAW / 2)),
+      fault: { code: 'FEED_UNREACHABLE', message: 'no answer from a' },
+    });
+    await clock.advance(4.9 * MINUTE);
+    expect([await head(), asked()]).toEqual(['head of b', 'b']);
+    await clock.advance(0.2 * MINUTE);
+    expect([await head(), asked()]).toEqual(['head of b', 'ab']);
+    await clock.advance(9 * MINUTE);
+    expect([await head(), asked()]).toEqual(['head of b', 'b']);
+    await clock.advance(2 * MINUTE);
+    memory[0]!.fault = null;
+    expect([await head(), asked()]).toEqual(['head of a', 'a']);
+    expect(feed.mirrors?.()[0]).toMatchObject({ failures: 0, putBackUntil: null, fault: null });
+  });
+
+  it('are put back for twelve hours at most', async () => {
+    const { head, memory, clock, feed } = world(2);
+    memory[0]!.fault = away('a');
+    for (let count = 0; count < 20; count += 1) {
+      await head();
+      await clock.advance(12 * 60 * MINUTE);
+    }
+    await head();
+    const until = feed.mirrors?.()[0]?.putBackUntil ?? 0;
+    expect((until - clock.now()) / MINUTE).toBeCloseTo(12 * 60, 0);
+  });
+
+  it('are all asked when none is well, the one whose time is over soonest first', async () => {
+    const { head, asked, memory, clock } = world();
+    memory[2]!.fault = away('c');
+    memory[0]!.fault = away('a');
+    await head();
+    await clock.advance(MINUTE);
+    memory[1]!.fault = away('b');
+    await expect(head()).rejects.toMatchObject({
+      code: 'FEED_UNREACHABLE',
+      message: 'none of 3 mirrors: no answer from b; no answer from c; no answer from a',
+      retry: { afterMs: null },
+    });
+    asked();
+    await expect(head()).rejects.toThrow('none of 3');
+    expect(asked()).toHaveLength(3);
+    memory[2]!.fault = null;
+    expect(await head()).toBe('head of c');
+  });
+
+  it('are asked no more often than a single feed, when all of them fail', () => {
+    expect(world(3).feed.retry?.retries).toBe(2);
+  });
+
+  it('that lack a file are put back only when another one has it', async () => {
+    const { memory, feed, asked } = world();
+    await expect(feed.head('edge', 100, never)).rejects.toMatchObject({ code: 'FEED_REFUSED', retry: null });
+    expect(asked()).toBe('abc');
+    expect(feed.mirrors?.().map(({ failures }) => failures)).toEqual([0, 0, 0]);
+    memory[1]!.files.set('edge.jws', Buffer.from('x'));
+    await feed.head('edge', 100, never);
+    expect(feed.mirrors?.().map(({ failures }) => failures)).toEqual([1, 0, 0]);
+  });
+
+  it('whose answer is doubted are put back, longer each time, though they answer', async () => {
+    const { feed, asked, clock } = world(2);
+    const stale = { code: 'HEAD_STALE', message: 'older' } as const;
+    const minutes: number[] = [];
+    for (let count = 0; count < 3; count += 1) {
+      const { doubt } = await feed.head('stable', 100, never);
+      expect(doubt?.(stale)).toBe(true);
+      expect(feed.mirrors?.()[0]?.fault).toEqual(stale);
+      minutes.push(((feed.mirrors?.()[0]?.putBackUntil ?? 0) - clock.now()) / MINUTE);
+      await clock.advance(60 * MINUTE);
+    }
+    expect(minutes.map(Math.round)).toEqual([5, 10, 20]);
+    expect(asked()).toBe('aaa');
+    const { doubt } = await feed.head('stable', 100, never);
+    expect(doubt?.(stale)).toBe(true);
+    // The last one that is well is doubted too: there is nobody left to ask.
+    expect((await feed.head('stable', 100, never)).doubt?.(stale)).toBe(false);
+  });
+
+  it('are now and then asked for a second opinion, so that none can say for ever that there is nothing new', async () => {
+    const { head, asked } = world(3, [0.05, 0.5]);
+    await head();
+    await head();
+    expect(asked()).toBe('ba');
+  });
+
+  it('are not told what is wrong with the question, nor blamed when it is withdrawn', async () => {
+    const { feed, asked } = world();
+    await expect(feed.bundle('../x', 0, MANY, never)).rejects.toMatchObject({ code: 'FEED_PATH_INVALID' });
+    await expect(feed.head('stable', 100, AbortSignal.abort())).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(asked()).toBe('aa');
+    expect(feed.mirrors?.()[0]?.failures).toBe(0);
+  });
+});
+
+describe('a bundle from mirrors', () => {
+  const bundle = ({ feed }: World, offset = 0, validator: string | null = null): Promise<FeedBody> =>
+    feed.bundle(PATH, offset, MANY, never, validator);
+
+  it('goes on at another mirror where one breaks off, without the first one’s tag', async () => {
+    const it = world();
+    for (const mirror of it.memory) mirror.tags = true;
+    it.memory[0]!.breaks.push({ at: 50_000, error: away('a') });
+    const body = await bundle(it);
+    expect(body.validator).toBe(etagOf(BUNDLE));
+    const got: Uint8Array[] = [];
+    await expect(
+      (async () => {
+        for await (const chunk of body.chunks) got.push(chunk);
+      })(),
+    ).rejects.toMatchObject({ code: 'FEED_UNREACHABLE' });
+    const offset = Buffer.concat(got).length;
+    const rest = await bundle(it, offset, body.validator);
+    expect(rest.offset).toBe(offset);
+    expect(Buffer.concat([...got, await drain(rest)]).equals(BUNDLE)).toBe(true);
+    expect(it.asked()).toBe('ab');
+    expect(it.memory[1]!.requests).toEqual([`${PATH}@${String(offset)}`]);
+    // Back at the first, its own tag is shown to it again.
+    await it.clock.advance(10 * MINUTE);
+    await bundle(it, 10, body.validator);
+    expect(it.memory[0]!.requests.at(-1)).toBe(`${PATH}@10 ${etagOf(BUNDLE)}`);
+  });
+
+  it('may be asked for again where another mirror may do better, whatever the fault', async () => {
+    const it = world(2);
+    it.memory[0]!.breaks.push({ at: 1, error: new UpdateError('DOWNLOAD_TOO_LARGE', 'too much') });
+    await expect(drain(await bundle(it))).rejects.toMatchObject({
+      code: 'DOWNLOAD_TOO_LARGE',
+      retry: { afterMs: null },
+    });
+    it.memory[1]!.breaks.push({ at: 1, error: new UpdateError('DOWNLOAD_TOO_LARGE', 'too much') });
+    await expect(drain(await bundle(it))).rejects.toMatchObject({ code: 'DOWNLOAD_TOO_LARGE', retry: null });
+    expect(it.asked()).toBe('ab');
+  });
+
+  it('that was read to its end clears its mirror, and one that is wrong can be doubted', async () => {
+    const it = world(2);
+    const body = await bundle(it);
+    await drain(body);
+    expect(body.doubt?.({ code: 'BUNDLE_NOT_NAMED', message: 'other bytes' })).toBe(true);
+    expect(it.feed.mirrors?.()[0]?.failures).toBe(1);
+    await bundle(it);
+    expect(it.asked()).toBe('ab');
+  });
+});
