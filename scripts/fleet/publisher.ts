@@ -52,7 +52,7 @@ export async function createPublisher(root: string, keys: string, feedDir: strin
       return digest;
     },
     widen: async () => {
-      await setRollout({ ...head, rollout: null });
+      await setRollout({ ...head, change: { kind: 'all' } });
     },
   };
 }

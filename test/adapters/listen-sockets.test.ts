@@ -205,12 +205,11 @@ describe('listening sockets that the daemon holds', () => {
     it('come through an execve, with who waits in their queue', async () => {
       const port = await freePort();
       const script = join(folder, 'daemon.ts');
-      const module = (name: string): string =>
-        JSON.stringify(join(import.meta.dirname, '../../src/adapters', name));
+      const module = (name: string): string => JSON.stringify(join(import.meta.dirname, '../../src', name));
       writeFileSync(
         script,
-        `import { takeInheritedSockets } from ${module('inherited-sockets.ts')};
-         import { openListenSockets } from ${module('listen-sockets.ts')};
+        `import { takeInheritedSockets } from ${module('sockets/inherited-sockets.ts')};
+         import { openListenSockets } from ${module('adapters/listen-sockets.ts')};
          import { createServer, connect } from 'node:net';
          const inherited = takeInheritedSockets(process.env, process.pid);
          const sockets = await openListenSockets({ specs: ['tcp://127.0.0.1:${String(port)}'], inherited, warn: console.error });

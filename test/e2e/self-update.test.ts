@@ -193,7 +193,7 @@ describe('a release of the daemon alone', () => {
     // Nothing brings it back: the release is in quarantine, and so is its daemon.
     const again = await host.core('sidecar', 'update');
     expect(again.stdout + again.stderr).toContain('failed here');
-  });
+  }, 60_000);
 
   it('that cannot read its configuration never takes over', async () => {
     const host = await hostWith();

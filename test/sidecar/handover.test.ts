@@ -110,6 +110,8 @@ describe('the sidecar service on sockets that it is given', () => {
       never,
     );
     expect(await exited).toEqual({ code: 0, signal: null });
-    expect(await readFile(join(folder, 'named'), 'utf8')).toBe('{"http":{"fd":4},"grpc":{"fd":3}} false\n');
+    expect(await readFile(join(folder, 'named'), 'utf8')).toBe(
+      '{"http":{"fd":4},"grpc":{"fd":3},"check":null} false\n',
+    );
   });
 });
