@@ -17,7 +17,7 @@ import { createSite, FEED_URL, logOf, NODE, SHARE } from './systemd-test/site.ts
 import { CHAPTERS } from './systemd-test/story.ts';
 
 /** The whole run, the making of the root aside. */
-const LIMIT_MS = 12 * 60_000;
+const LIMIT_MS = 20 * 60_000;
 const REPOSITORY = join(import.meta.dirname, '..');
 
 async function play(machine: Machine, secrets: string, share: string, report: Report): Promise<void> {

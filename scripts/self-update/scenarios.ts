@@ -22,6 +22,10 @@ export interface Scenario {
   play(scene: Scene): Promise<void>;
 }
 
+/** Whether a daemon that an update brought is trusted. */
+const isTrusted = (record: DaemonRecord | null): boolean =>
+  record !== null && record.current !== null && record.trial === null;
+
 const NEW = '1.1.0';
 const OLD = '1.0.0';
 
@@ -46,10 +50,7 @@ function good(withWorkload: boolean): Scenario {
       const [old] = await stage.daemons();
       await stage.publish(NEW, programs.good, withWorkload);
       await stage.update();
-      await stage.untilRecord(
-        'the new daemon is trusted',
-        (record) => record?.current != null && record.trial === null,
-      );
+      await stage.untilRecord('the new daemon is trusted', isTrusted);
       const after = await stage.well(name);
       report.check(`${name}: the new daemon runs`, after.updater.version === NEW, after.updater);
       const [now] = await stage.daemons();
@@ -98,7 +99,7 @@ function bad(what: string, kind: DaemonKind, code: string, endsByItself: boolean
       const again = await stage.well(`${what}, asked once more`);
       report.check(
         `${what}: it is not tried again`,
-        again.updater.version === OLD && (await stage.record())?.trial == null,
+        again.updater.version === OLD && ((await stage.record())?.trial ?? null) === null,
         again.updater,
       );
     },
@@ -118,7 +119,7 @@ const CUTS: readonly Cut[] = [
   {
     at: 'while the new daemon tests itself',
     kind: 'slowTest',
-    seen: (record, status) => record?.trial == null && status?.state === 'handingOver',
+    seen: (record, status) => (record?.trial ?? null) === null && status?.state === 'handingOver',
     // It goes on where it was: nothing speaks against the new daemon.
     ends: [NEW],
   },
@@ -138,7 +139,7 @@ const CUTS: readonly Cut[] = [
   {
     at: 'once it is trusted',
     kind: 'good',
-    seen: (record) => record?.current != null && record.trial === null,
+    seen: isTrusted,
     ends: [NEW],
   },
   {
@@ -147,7 +148,12 @@ const CUTS: readonly Cut[] = [
     seen: (record) => (record?.trial?.starts ?? 0) > 1,
     ends: [OLD],
   },
-  { at: 'once the new daemon failed', kind: 'hangs', seen: (record) => record?.failed != null, ends: [OLD] },
+  {
+    at: 'once the new daemon failed',
+    kind: 'hangs',
+    seen: (record) => (record?.failed ?? null) !== null,
+    ends: [OLD],
+  },
 ];
 
 function powerCut({ at, kind, seen, ends }: Cut): Scenario {

@@ -114,7 +114,12 @@ export async function launch(options: LaunchOptions): Promise<readonly string[]>
       }
       await keep(disk, paths.daemonRecord, onDisk, { ...choice.record, process });
       if (typeof file !== 'string') return said;
-      if (trial !== null) await guard?.(trial.attempt);
+      try {
+        if (trial !== null) await guard?.(trial.attempt);
+      } catch (error) {
+        // Without one, only a daemon that hangs where nobody else watches it goes unseen.
+        said.push(UpdateError.from(error).message);
+      }
       exec(await execCommand(file, args), { ...env, ...launcherEnv(installed) });
       throw new UpdateError(
         'HANDOVER_FAILED',

@@ -51,6 +51,9 @@ const keep = (record: Partial<DaemonRecord>): Promise<void> =>
   writeDaemonRecord(nodeDisk, paths.daemonRecord, { ...NO_RECORD, ...record });
 const record = (): Promise<DaemonRecord> => readDaemonRecord(nodeDisk, paths.daemonRecord);
 
+/** The attempts whose guards were started. */
+const guards: string[] = [];
+
 /** What was started: the version of a daemon, or the installed one. */
 async function start(version = '1.0.0'): Promise<string> {
   const said = await launch({
@@ -58,7 +61,10 @@ async function start(version = '1.0.0'): Promise<string> {
     installed: { path: '/usr/bin/coresdk-sidecar', version },
     args: ['--config', '/c.yaml'],
     env: { NOTIFY_SOCKET: '/run/notify' },
-    guard: null,
+    guard: (attempt) => {
+      guards.push(attempt);
+      return Promise.resolve();
+    },
     exec: (command, env) => {
       executed.push({ command, env });
       throw new Became();
@@ -95,6 +101,16 @@ it('has counted a start on trial before it makes it', async () => {
   await keep({ trial: trialOf(await daemonOf('1.1.0')) });
   expect(await start()).toBe('1.1.0');
   expect(await record()).toMatchObject({ trial: { starts: 2 }, process: await thisProcess() });
+});
+
+it('has a guard watch a start on trial, and no other', async () => {
+  guards.length = 0;
+  await keep({ current: await daemonOf('1.1.0') });
+  await start();
+  expect(guards).toEqual([]);
+  await keep({ trial: trialOf(await daemonOf('1.2.0')) });
+  await start();
+  expect(guards).toEqual(['id-1']);
 });
 
 it('makes no start on trial that it cannot count', async () => {
@@ -147,7 +163,8 @@ it('starts nobody beside a daemon that runs, and counts nothing', async () => {
     trial: trialOf(await daemonOf('1.1.0')),
     process: { ...init, startTime: stat?.startTime ?? 0 },
   });
-  expect(await start()).toBe('installed');
+  // Not left to the lock, which a daemon on trial may let go at any moment.
+  await expect(start()).rejects.toMatchObject({ code: 'ALREADY_RUNNING' });
   expect((await record()).trial?.starts).toBe(1);
 });
 

@@ -102,9 +102,10 @@ describe('the Dockerfile', () => {
     const server = createServer((socket) => {
       // The shell reads one line, and is gone.
       socket.on('error', () => undefined);
-      socket.once('data', (asked) => {
-        expect(asked.toString()).toBe('GET /healthz HTTP/1.0\r\n\r\n');
-        socket.end(`HTTP/1.1 ${answer}\r\nconnection: close\r\n\r\n`);
+      let asked = '';
+      socket.setEncoding('utf8').on('data', (text: string) => {
+        asked += text;
+        if (asked === 'GET /healthz HTTP/1.0\r\n\r\n') socket.end(`HTTP/1.1 ${answer}\r\n\r\n`);
       });
     });
     server.listen(0, '127.0.0.1');
