@@ -102,7 +102,8 @@ async function installed(material: Material, names: readonly string[], past: Pas
       await untilIdleAgain(world);
       await world.pass(60_000);
       const wrong = arrives(name)(await look(world), material);
-      if (wrong.length > 0) throw new Error(`what a scenario starts from was not reached: ${wrong.join('; ')}`);
+      if (wrong.length > 0)
+        throw new Error(`what a scenario starts from was not reached: ${wrong.join('; ')}`);
     });
   return situation;
 }
