@@ -107,7 +107,9 @@ describe.skipIf(skipped)('keys in a PKCS#11 token', () => {
     const command = `${environment()} --login --pin ${pin} --id ${KEYS[purpose][0]} --sign ${how}`;
     return createExternalSigner({
       // pkcs11-tool takes its first read for the whole: dd makes one write of both.
-      command: how.includes('-m RSA-PKCS') ? `(printf '${DIGEST_INFO}'; cat) | dd obs=512 2>/dev/null | ${command}` : command,
+      command: how.includes('-m RSA-PKCS')
+        ? `(printf '${DIGEST_INFO}'; cat) | dd obs=512 2>/dev/null | ${command}`
+        : command,
       publicKey: await readPublicKey(join(dir, `${purpose}.der`)),
       mode,
     });
