@@ -105,11 +105,25 @@ function start({ command, timeoutMs = SIGNER_TIMEOUT_MS, signal }: ExternalSigne
   return startCommand(command, { timeoutMs, signal });
 }
 
+/** Octets that come with the first write, unless there are fewer in all: pkcs11-tool takes a first read below 1025 for the whole input. */
+const FIRST_WRITE = 4096;
+
 function feedInput(options: ExternalSignerOptions): Feeding {
   const running = start(options);
+  let first: string | null = '';
   return {
-    update: (chunk) => running.write(chunk),
-    output: () => running.finish(),
+    async update(chunk) {
+      const whole = `${first ?? ''}${chunk}`;
+      if (first !== null && whole.length < FIRST_WRITE) first = whole;
+      else {
+        first = null;
+        await running.write(whole);
+      }
+    },
+    async output() {
+      if (first !== null) await running.write(first);
+      return await running.finish();
+    },
     [Symbol.asyncDispose]: () => running[Symbol.asyncDispose](),
   };
 }

@@ -5,6 +5,8 @@
  * - What an earlier daemon left running is ended before anything is started; but where a hand-over is under way, the workload was
  *   left on purpose (or by a new daemon that failed), and is taken over as it runs, if it is what should run.
  * - A power cut is not a verdict: an attempt that was interrupted after the swap began goes back and may be tried once more.
+ * - An interruption in `overlapping` or `draining` goes back and counts like one in `swapping`, an orderly stop too: what ran beside is
+ *   ended, and so is the other. One in `handingOver` is about the daemon alone, and is taken up there: the workload is what it was.
  * - An orderly stop in `probing` is no interruption: the new version is started again and probed with the time that is left.
  * - What runs next is complete and verified, whatever `current` says.
  * - The program of the image or package takes the place of an older version, and says so (`image.ts`). What is gone back to is

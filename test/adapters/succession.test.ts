@@ -33,9 +33,9 @@ interface World extends SuccessionWorld {
   readonly executed: ExecCommand[];
   readonly environments: NodeJS.ProcessEnv[];
   readonly old: DaemonSuccession;
-  become(attempt: string): Promise<DaemonSuccession>;
-  open(program: string, changes?: Partial<SuccessionOptions>): DaemonSuccession;
-  record(): Promise<DaemonRecord>;
+  readonly become: (attempt: string) => Promise<DaemonSuccession>;
+  readonly open: (program: string, changes?: Partial<SuccessionOptions>) => DaemonSuccession;
+  readonly record: () => Promise<DaemonRecord>;
 }
 
 /** A state directory with a release of a daemon, whose self-test passes while there is no file `spoiled`. */

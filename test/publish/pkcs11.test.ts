@@ -106,7 +106,10 @@ describe.skipIf(skipped)('keys in a PKCS#11 token', () => {
   ): Promise<ReturnType<typeof createExternalSigner>> => {
     const command = `${environment()} --login --pin ${pin} --id ${KEYS[purpose][0]} --sign ${how}`;
     return createExternalSigner({
-      command: how.includes('-m RSA-PKCS') ? `(printf '${DIGEST_INFO}'; cat) | ${command}` : command,
+      // pkcs11-tool takes its first read for the whole: dd makes one write of both.
+      command: how.includes('-m RSA-PKCS')
+        ? `(printf '${DIGEST_INFO}'; cat) | dd obs=512 2>/dev/null | ${command}`
+        : command,
       publicKey: await readPublicKey(join(dir, `${purpose}.der`)),
       mode,
     });

@@ -8,11 +8,11 @@ export interface SuccessionWorld {
   readonly old: Succession;
   readonly next: Successor;
   /** Makes the next daemon fail its self-test. */
-  spoil(): void;
+  readonly spoil: () => void;
   /** `become`, up to where this daemon is no more; resolves with the succession of the daemon that runs then. */
-  become(attempt: string): Promise<Succession>;
+  readonly become: (attempt: string) => Promise<Succession>;
   /** The new daemon failed, and the old one was started again. */
-  fall(): Promise<Succession>;
+  readonly fall: () => Promise<Succession>;
 }
 
 const NEVER = new AbortController().signal;
