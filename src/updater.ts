@@ -193,6 +193,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
       });
     },
     disabled,
+    fleet: opened.fleet,
     status: () => {
       const { value, context } = actor.getSnapshot();
       return buildStatus({
