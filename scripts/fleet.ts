@@ -8,7 +8,8 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { hasNats } from '../test/fleet/support/nats-server.ts';
-import { faultsOf, prove } from './fleet/proof.ts';
+import { faultsOf } from './fleet/proof-faults.ts';
+import { prove } from './fleet/proof.ts';
 
 const { values } = parseArgs({
   options: {
