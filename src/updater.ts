@@ -132,6 +132,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
     disabled,
     board,
     lookAtHealth,
+    fleet: opened.fleet,
     paused: () => actor.getSnapshot().context.paused !== null,
     process: options.processMetrics === true,
   });

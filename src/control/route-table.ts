@@ -146,7 +146,8 @@ export const ROUTES: readonly Route[] = [
     method: 'GET',
     path: '/v1/fleet',
     operation: 'fleet',
-    summary: 'The fleet at a glance: who is there, what runs where, rollouts that are halted, the last outcomes',
+    summary:
+      'The fleet at a glance: who is there, what runs where, rollouts that are halted, the last outcomes',
     description:
       'Read from NATS for it, at most every ten seconds, and only as far as this host’s account there may read: by default it may not (docs/fleet.md).',
     errors: ['FLEET_NOT_CONFIGURED', 'FLEET_UNREACHABLE'],

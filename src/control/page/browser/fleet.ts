@@ -32,9 +32,7 @@ export function drawFleet(host: HostFleetView | null, glance: Glance | null, now
         ];
   const view = glance === null || 'missing' in glance ? null : glance;
   const halts =
-    view === null
-      ? host.halts
-      : view.rollouts.flatMap(({ halted }) => (halted === null ? [] : [halted]));
+    view === null ? host.halts : view.rollouts.flatMap(({ halted }) => (halted === null ? [] : [halted]));
   const lines = view === null ? null : fleetLines(view);
   fill(
     element('fleet'),
