@@ -4,6 +4,7 @@ import type { Ports } from '../../../src/services/ports.ts';
 import { UpdateError } from '../../../src/errors.ts';
 import type { StateView } from '../../model/support/state-view.ts';
 import { EMPTY, withFile, type FolderImage } from './image.ts';
+import { look } from './judge.ts';
 import type { KnownRelease, Material } from './material.ts';
 import { bootTable, type Behaviour } from './sim-processes.ts';
 import { createWorld, type Situation, type World } from './world.ts';
@@ -96,7 +97,14 @@ async function later(
 async function installed(material: Material, names: readonly string[], past: Past = {}): Promise<Situation> {
   let situation = await fresh(material, names[0] ?? '');
   for (const name of names)
-    situation = await later(material, situation, { ...past, feed: name }, (world) => world.pass(120_000));
+    situation = await later(material, situation, { ...past, feed: name }, async (world) => {
+      // Not a number of minutes: a start may draw its check from the whole interval.
+      await untilIdleAgain(world);
+      await world.pass(60_000);
+      const wrong = arrives(name)(await look(world), material);
+      if (wrong.length > 0)
+        throw new Error(`what a scenario starts from was not reached: ${wrong.join('; ')}`);
+    });
   return situation;
 }
 
@@ -309,7 +317,7 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'the same version staged again',
     before: async (material) => {
       const before = await installed(material, ['1.0.0']);
-      return later(material, before, { feed: '1.1.0', adapt: shut }, (world) => world.pass(60_000));
+      return later(material, before, { feed: '1.1.0', adapt: shut }, (world) => untilIdleAgain(world));
     },
     act: update,
     goal: arrives('1.1.0'),
@@ -319,7 +327,7 @@ export const SCENARIOS: readonly Scenario[] = [
     before: async (material) => {
       const before = await installed(material, ['1.0.0']);
       const staged = await later(material, before, { feed: '1.1.0', adapt: shut }, (world) =>
-        world.pass(60_000),
+        untilIdleAgain(world),
       );
       return { ...staged, feed: feedOf(material, '1.1.0b') };
     },
