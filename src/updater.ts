@@ -132,6 +132,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
     disabled,
     board,
     lookAtHealth,
+    fleet: opened.fleet,
     paused: () => actor.getSnapshot().context.paused !== null,
     process: options.processMetrics === true,
   });
@@ -193,6 +194,7 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
       });
     },
     disabled,
+    fleet: opened.fleet,
     status: () => {
       const { value, context } = actor.getSnapshot();
       return buildStatus({

@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SYSTEM_MACHINE_ID } from '../../src/adapters/machine-id.ts';
+import type { AttemptView } from '../../src/control/api.ts';
 import { cohort } from '../../src/bundle/rollout.ts';
 import type { BuiltForTests } from '../../test/e2e/support/built.ts';
 import { createHostOn, type Host } from '../../test/e2e/support/host-on.ts';
@@ -35,6 +36,12 @@ function canMount(): boolean {
 }
 
 const OWN_ID = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
+
+/** Whether the fleet is told of an attempt: docs/fleet.md. */
+function speaksOfRelease({ outcome, to, steps }: AttemptView): boolean {
+  const early = new Set(['recovering', 'idle', 'checking', 'waiting']);
+  return outcome !== 'deferred' && to !== null && steps.some(({ state }) => !early.has(state));
+}
 
 async function hasSystemId(): Promise<boolean> {
   return readFile(SYSTEM_MACHINE_ID).then(
@@ -95,7 +102,7 @@ export async function startDaemons(
           version: status?.current.version ?? 'unknown',
           state: status?.state ?? 'unknown',
           touched: ended.some(({ to, outcome }) => to === BAD_VERSION && outcome === 'rolledBack'),
-          told: ended.map(({ id }) => `${name}/${id}`),
+          told: ended.filter(speaksOfRelease).map(({ id }) => `${name}/${id}`),
           place: cohort(await machineId(), product, badDigest),
         });
       }

@@ -57,8 +57,8 @@ export const machineIdOf = (index: number): string =>
     .digest('hex')
     .slice(0, 32);
 
-/** Everything but what was never told: an attempt that found nothing. */
-const TOLD = new Set(['committed', 'rolledBack', 'failed', 'refused', 'deferred', 'error', 'interrupted']);
+/** The ends that a fleet is told of, where the attempt came past `checking`: docs/fleet.md. */
+const TOLD = new Set(['committed', 'rolledBack', 'failed', 'refused', 'error', 'interrupted']);
 
 /** Starts a host. */
 export async function startSimHost(index: number, natsUrl: string, settings: SimSettings): Promise<SimHost> {
@@ -128,7 +128,9 @@ export async function startSimHost(index: number, natsUrl: string, settings: Sim
   );
   const told: string[] = [];
   updater.on('ended', ({ attempt }) => {
-    if (attempt.ended !== null && TOLD.has(attempt.ended.outcome)) told.push(`${host}/${attempt.id}`);
+    const { id, ended, state, to } = attempt;
+    if (ended !== null && TOLD.has(ended.outcome) && state !== 'checking' && to !== null)
+      told.push(`${host}/${id}`);
   });
   await updater.start();
   return {

@@ -6,7 +6,7 @@
  * - At most one attempt is in flight. Another that enters while one is in flight ends the first as `interrupted`.
  * - Rows of the first file say only what its oldest readers know (`first-words.ts`); what is really meant is kept beside it
  *   (`journal-meanings.ts`), in the same transaction.
- * - Where there is an outbox, the end of an attempt and its place in it are one transaction.
+ * - Where there is an outbox, the end of an attempt and its place in it are one transaction (`journal-outbox.ts`: which have one).
  * - Tables do not grow without end: 500 attempts (and up to 5,000 of which a fleet was not told yet), 500 budgets, 500 refusals, 500 seen releases are kept, the newest.
  */
 import type { DatabaseSync } from 'node:sqlite';
@@ -17,6 +17,7 @@ import type { AttemptFacts, AttemptRecord, Clock, InFlight, Journal } from '../s
 import { firstCode, firstError, firstFlight, firstState, knownError } from './first-words.ts';
 import { isCorruption, openJournalFile } from './journal-file.ts';
 import { meaningsOf } from './journal-meanings.ts';
+import { post } from './journal-outbox.ts';
 import { attemptRow, inFlightRow, numberRow, refusalRow, stepRow, stepState } from './journal-schema.ts';
 
 const KEEP = 500;
@@ -120,8 +121,8 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>, outbox: bool
     );
   };
 
-  const post = (id: string): void => {
-    if (outbox) run('INSERT OR IGNORE INTO more.outbox (attempt, at) VALUES (?, ?)', id, clock.now());
+  const tell = (id: string): void => {
+    if (outbox) post(db, id, clock.now());
   };
   const toRecords = (found: readonly z.infer<typeof attemptRow>[]): AttemptRecord[] =>
     found.map((row) => {
@@ -156,7 +157,7 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>, outbox: bool
             shown?.message ?? null,
             before.attempt.id,
           );
-          post(before.attempt.id);
+          tell(before.attempt.id);
         }
         const known: AttemptFacts = {
           ...(before?.attempt.id === attempt.id ? before.facts : {}),
@@ -222,7 +223,7 @@ function sqliteJournal(db: DatabaseSync, clock: Pick<Clock, 'now'>, outbox: bool
           end.to?.origin === 'store' ? end.to.digest : null,
           id,
         );
-        if (flying?.attempt.id === id) post(id);
+        if (flying?.attempt.id === id) tell(id);
       }),
 
     outbox: (limit) =>

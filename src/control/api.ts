@@ -372,6 +372,8 @@ export interface FleetView {
 /** What the daemon offers; the server exposes it, and rejects nothing but `UpdateError`. */
 export interface ControlApi {
   status(): Promise<Status>;
+  /** The fleet at a glance, as far as this host may read it; up to ten seconds old. `FLEET_NOT_CONFIGURED`, `FLEET_UNREACHABLE` */
+  fleet(): Promise<FleetView>;
   /** Newest first. */
   history(limit: number): Promise<AttemptView[]>;
   attempt(id: string): Promise<AttemptProgress | null>;

@@ -7,6 +7,7 @@ import type {
   ControlApi,
   ControlEvent,
   DoctorReport,
+  FleetView,
   LogView,
   QuarantineView,
   Status,
@@ -85,6 +86,7 @@ export function createControlClient(target: ControlTarget): ControlClient {
 
   return {
     status: () => get<Status>('/v1/status'),
+    fleet: () => get<FleetView>('/v1/fleet'),
     history: async (limit) => {
       const { attempts } = await get<{ attempts: AttemptView[] }>(`/v1/history?limit=${String(limit)}`);
       return attempts;

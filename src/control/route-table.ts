@@ -28,6 +28,7 @@ import {
   sessionBody,
   updateBody,
 } from './schemas/requests.ts';
+import { fleetSchema } from './schemas/fleet.ts';
 import { statusSchema } from './schemas/status.ts';
 import { doctorReport, versionView } from './schemas/views.ts';
 
@@ -140,6 +141,18 @@ export const ROUTES: readonly Route[] = [
     answer: { status: 200, description: 'The configuration.', schema: configAnswer },
     answerExample: { config: [{ key: 'update.channel', value: 'edge', from: 'env CORESDK_UPDATE_CHANNEL' }] },
     run: async (api) => ({ config: await api.config() }),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/fleet',
+    operation: 'fleet',
+    summary:
+      'The fleet at a glance: who is there, what runs where, rollouts that are halted, the last outcomes',
+    description:
+      'Read from NATS for it, at most every ten seconds, and only as far as this host’s account there may read: by default it may not (docs/fleet.md).',
+    errors: ['FLEET_NOT_CONFIGURED', 'FLEET_UNREACHABLE'],
+    answer: { status: 200, description: 'The fleet.', schema: fleetSchema },
+    run: (api) => api.fleet(),
   }),
   specialRoute('events', {
     method: 'GET',

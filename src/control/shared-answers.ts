@@ -71,6 +71,8 @@ export function shareAnswers(api: ControlApi): SharedAnswers {
       quarantine: () => quarantine.ask(),
       // A look, not a command: what it finds changes nothing.
       doctor: () => doctor.ask(),
+      // It shares its answers itself, for longer than any command.
+      fleet: () => api.fleet(),
       history: (limit) => api.history(limit),
       attempt: (id) => api.attempt(id),
       logs: (limit) => api.logs(limit),

@@ -17,6 +17,7 @@ import type { Ports } from '../services/ports.ts';
 import type { Attempt, Plan, Release, Trigger, VersionRef } from '../types.ts';
 import { endedView, type Board } from './board.ts';
 import type { EventHub } from './events.ts';
+import { noFleet, type Fleet } from './fleet.ts';
 import { attemptView, quarantineView, storedVersionViews, versionView } from './status.ts';
 
 type Snapshot = SnapshotFrom<typeof updateMachine>;
@@ -34,6 +35,8 @@ export interface CommandsOptions {
   readonly doctor: () => Promise<DoctorReport>;
   readonly disabled: string | null;
   readonly status: ControlApi['status'];
+  /** null, or left out, where no fleet is configured. */
+  readonly fleet?: Pick<Fleet, 'glance'> | null;
 }
 
 /** The version that an operator's rollback leads to. */
@@ -140,6 +143,11 @@ export function createCommands(options: CommandsOptions): ControlApi {
 
   return {
     status: options.status,
+    fleet: async () => {
+      const { fleet = null } = options;
+      if (fleet === null) throw noFleet();
+      return fleet.glance();
+    },
     history: async (limit) => (await ports.journal.history(limit)).map(attemptView),
     attempt: (id) => {
       const { value, context } = actor.getSnapshot();

@@ -18,10 +18,13 @@ import { openOrderStore } from '../adapters/order-store.ts';
 import type { Disk } from '../adapters/disk.ts';
 import { cohort } from '../bundle/rollout.ts';
 import type { Config } from '../config/index.ts';
+import type { FleetView } from '../control/api.ts';
+import { UpdateError } from '../errors.ts';
 import { connectNats } from '../fleet/connect.ts';
 import { fleetNames, type FleetNames } from '../fleet/names.ts';
 import { openOrderBook, type OrderBook } from '../fleet/order-book.ts';
-import type { Order } from '../fleet/orders.ts';
+import { createGlance } from '../fleet/glance.ts';
+import type { OperatorKeys, Order } from '../fleet/orders.ts';
 import { createOutbox } from '../fleet/outbox.ts';
 import { createPresence } from '../fleet/presence.ts';
 import { RECORD_SCHEMA, type PresenceRecord } from '../fleet/records.ts';
@@ -75,6 +78,12 @@ export interface Fleet {
   /** Something of what is told of this host may have changed. */
   changed(): void;
   report(): Promise<FleetReport>;
+  /**
+   * The whole fleet at a glance, as far as this host may read it.
+   *
+   * @throws UpdateError `FLEET_NOT_CONFIGURED` without NATS; `FLEET_UNREACHABLE` where it is away, does not answer soon, or refuses
+   */
+  glance(): Promise<FleetView>;
   /** Never rejects, and never takes longer than a moment. */
   close(): Promise<void>;
 }
@@ -97,20 +106,27 @@ export const OUTBOX_COUNTED = 1000;
 /** How long the end of the daemon waits for what is still to be told, ms. */
 const CLOSE_MS = 1_000;
 
+/** How long a look at the whole fleet may take, ms: somebody waits for it. */
+const GLANCE_MS = 3_000;
+
+/** Where there is no NATS. */
+export const noFleet = (): UpdateError =>
+  new UpdateError('FLEET_NOT_CONFIGURED', 'expected `fleet.nats.url`, found none');
+
 interface OnNats {
   readonly link: NatsLink;
   readonly names: FleetNames;
 }
 
 async function bookOf(
-  { config, host, clock, reporter, disk, ordersFolder }: FleetParts,
+  { host, clock, reporter, disk, ordersFolder }: FleetParts,
   nats: OnNats | null,
+  keys: OperatorKeys | null,
 ): Promise<OrderBook | null> {
-  const { operatorKeysFile } = config.fleet;
-  if (operatorKeysFile === null) return null;
+  if (keys === null) return null;
   const late: { ask: ((digest: string) => Promise<Uint8Array | null>) | null } = { ask: null };
   const book = await openOrderBook({
-    keys: await readOperatorKeys(operatorKeysFile),
+    keys,
     product: host.product,
     store: openOrderStore(disk, ordersFolder),
     clock,
@@ -122,10 +138,13 @@ async function bookOf(
   return book;
 }
 
+/** What replies to this host are sent to: no other may read them. */
+const inboxOf = (group: string, name: string): string => `_INBOX_${group}_${name}`;
+
 function linkOf({ config, clock, reporter }: FleetParts, group: string, name: string): NatsLink | null {
   const { nats } = config.fleet;
   if (nats === null) return null;
-  const inbox = `_INBOX_${group}_${name}`;
+  const inbox = inboxOf(group, name);
   return createNatsLink({
     connect: () => connectNats(nats, { name: `coresdk ${group}.${name}`, inbox }),
     clock,
@@ -148,7 +167,8 @@ export async function openFleet(parts: FleetParts): Promise<Fleet | null> {
   const names = fleetNames(host.product);
   const link = linkOf(parts, group, name);
   const nats = link === null ? null : { link, names };
-  const book = await bookOf(parts, nats);
+  const keys = fleet.operatorKeysFile === null ? null : await readOperatorKeys(fleet.operatorKeysFile);
+  const book = await bookOf(parts, nats, keys);
   const teller = {
     product: host.product,
     group,
@@ -201,6 +221,24 @@ export async function openFleet(parts: FleetParts): Promise<Fleet | null> {
     link === null || fleet.nats === null || update.gate !== 'nats'
       ? null
       : natsLease({ link, names, group, host: name, slots: fleet.nats.slots, clock, reporter });
+  const access = fleet.nats;
+  const glance =
+    link === null || access === null
+      ? null
+      : createGlance({
+          product: host.product,
+          keys: keys ?? new Map<string, never>(),
+          isUp: () => void link.connection(),
+          // A connection of its own: what it may not read is refused there, and disturbs nothing else.
+          connect: () =>
+            connectNats(access, {
+              name: `coresdk ${group}.${name} glance`,
+              inbox: inboxOf(group, name),
+              timeoutMs: GLANCE_MS,
+            }),
+          withinMs: GLANCE_MS,
+          now: () => clock.now(),
+        });
   link?.each(() => {
     outbox?.wake();
     presence?.wake(true);
@@ -240,6 +278,7 @@ export async function openFleet(parts: FleetParts): Promise<Fleet | null> {
       outbox: link === null ? 0 : await waiting(),
       halts: book?.inForce() ?? [],
     }),
+    glance: () => glance?.() ?? Promise.reject(noFleet()),
     close: async () => {
       if (link === null) return;
       const last = Promise.allSettled([outbox?.close(), presence?.close(), lease?.close()]);

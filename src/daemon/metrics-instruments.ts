@@ -22,6 +22,8 @@ export interface Instruments {
   readonly downloadBytes: Counter;
   readonly retries: Counter;
   readonly mirrorUp: Gauge<'mirror'>;
+  readonly fleetConnected: Gauge;
+  readonly fleetOutbox: Gauge;
   readonly warnings: Counter<'code'>;
   readonly restarts: Counter;
   readonly workloadUp: Gauge;
@@ -102,6 +104,14 @@ export function createInstruments(registry: Registry): Instruments {
       'coresdk_update_mirror_up',
       '1 while a mirror of the feed is asked in its order, 0 while it is put back; absent where there is only the feed',
       'mirror',
+    ),
+    fleetConnected: gauge(
+      'coresdk_fleet_connected',
+      '1 while there is a connection to NATS, 0 while there is none; absent where none is configured',
+    ),
+    fleetOutbox: gauge(
+      'coresdk_fleet_outbox',
+      'Outcomes that wait to be sent to the fleet, counted up to 1000; absent where no NATS is configured',
     ),
     warnings: counter('coresdk_update_warnings_total', 'Warnings, by code', 'code'),
     restarts: counter('coresdk_workload_restarts_total', 'Restarts of the workload after it ended by itself'),

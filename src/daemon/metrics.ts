@@ -12,6 +12,7 @@ import type { StepEvent } from '../services/index.ts';
 import type { Ports, ProbeResult, Progress, WorkloadStatus } from '../services/ports.ts';
 import type { Ended, StateName } from '../types.ts';
 import type { Board } from './board.ts';
+import type { Fleet } from './fleet.ts';
 import { createFactReader } from './metrics-facts.ts';
 import { createInstruments } from './metrics-instruments.ts';
 
@@ -31,6 +32,8 @@ export interface MetricsOptions {
   readonly disabled: string | null;
   readonly board: Pick<Board, 'nextCheck' | 'waiting' | 'heldBack'>;
   readonly lookAtHealth: () => Promise<ProbeResult>;
+  /** null, or left out, where no fleet is configured. */
+  readonly fleet?: Pick<Fleet, 'report'> | null;
   /** Whether automatic updates are paused now. */
   readonly paused: () => boolean;
   /** Whether those of the process (memory, CPU, event loop) are told too, measured from the first scrape on. */
@@ -146,6 +149,21 @@ export function createMetrics(options: MetricsOptions): Metrics {
       is.mirrorUp.set({ mirror: url }, flag(putBackUntil === null));
   };
 
+  const tellFleet = async (): Promise<void> => {
+    is.fleetConnected.remove();
+    is.fleetOutbox.remove();
+    try {
+      const report = (await options.fleet?.report()) ?? null;
+      const { link, outbox } = report ?? { link: null, outbox: 0 };
+      if (link === null) return;
+      is.fleetConnected.set(flag(link.connected));
+      is.fleetOutbox.set(outbox);
+    } catch {
+      // The journal cannot be read: what is not known is not told, and the rest of the scrape is.
+      is.unreadable.inc();
+    }
+  };
+
   const tellWorkload = async (): Promise<void> => {
     const { state, startedAt } = ports.workload.status();
     const runs = state === 'running';
@@ -194,7 +212,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
         collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: LOOP_PRECISION_MS });
       }
       tellMirrors();
-      await Promise.all([tellFacts(), tellWorkload()]);
+      await Promise.all([tellFacts(), tellWorkload(), tellFleet()]);
       is.paused.set(flag(options.paused()));
       is.heldBack.set(flag(board.heldBack() !== null));
       const waiting = board.waiting();

@@ -96,6 +96,7 @@ function apiOf(facts: Facts): ControlApi {
     Promise.reject(new UpdateError('UPDATES_DISABLED', `no updates on this host: ${options.disabled}`));
   return {
     status: () => statusOf(facts),
+    fleet: refuse,
     history: () => Promise.resolve([]),
     attempt: () => Promise.resolve(null),
     versions: () => Promise.resolve([]),

@@ -63,7 +63,8 @@ export async function* follow(
   let empty: boolean;
   let last: number;
   try {
-    const manager = await jetstreamManager(connection);
+    // Without the question for the account: a reader needs no right to it.
+    const manager = await jetstreamManager(connection, { checkAPI: false });
     const { state } = await manager.streams.info(stream);
     empty = state.messages === 0;
     last = state.last_seq;

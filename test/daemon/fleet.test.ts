@@ -10,6 +10,8 @@ import { nodeDisk } from '../../src/adapters/disk.ts';
 import { openJournal } from '../../src/adapters/journal.ts';
 import { resolveConfig } from '../../src/config/index.ts';
 import { openFleet, type Fleet } from '../../src/daemon/fleet.ts';
+import { createGlance } from '../../src/fleet/glance.ts';
+import { outcomeOf, presenceOf } from '../fleet/support/fleet-rig.ts';
 import { announceHead } from '../../src/fleet/announce.ts';
 import { connectNats } from '../../src/fleet/connect.ts';
 import { signOrder } from '../../src/fleet/orders.ts';
@@ -122,7 +124,7 @@ describe.skipIf(!hasNats)('a host in a fleet, with the rights of the example', (
     const manager = await jetstreamManager(operators);
     const around = fleet.around(journal);
     const attempt = { id: 'a-1', trigger: 'schedule', mode: 'apply' } as const;
-    await around.enter(attempt, 'checking', {});
+    await around.enter(attempt, 'probing', { version: '1.1.0', digest: DIGEST });
     await around.close({
       attempt,
       outcome: 'committed',
@@ -137,6 +139,52 @@ describe.skipIf(!hasNats)('a host in a fleet, with the rights of the example', (
       last_by_subj: NAMES.outcome('web', 'h1'),
     });
     expect(stored?.json()).toMatchObject({ id: 'h1/a-1', outcome: 'committed', digest: DIGEST });
+  });
+
+  it('may not read what others say of themselves, and is told so', async () => {
+    await expect(fleet.glance()).rejects.toMatchObject({ code: 'FLEET_UNREACHABLE' });
+    // The link itself is not disturbed.
+    expect((await fleet.report()).link?.connected).toBe(true);
+    expect(reporter.warnings().filter(({ message }) => /permission/i.test(message))).toEqual([]);
+  });
+
+  it('sees the whole fleet with the rights that the example has for it', async () => {
+    const nkeyOf = async (name: string): Promise<string> =>
+      nkeys.fromSeed(await readFile(path(name))).getPublicKey();
+    const config = await exampleConfig(folder, await nkeyOf('all.nk'), await nkeyOf('host.nk'));
+    await using stack = new AsyncDisposableStack();
+    const viewed = await startNats(config.replaceAll('#+ ', ''));
+    stack.defer(() => viewed.close());
+    const connectAs = (name: string, inbox: string): ReturnType<typeof connectNats> =>
+      connectNats(
+        accessTo(viewed.url.replace('nats:', 'tls:'), {
+          caFile: path('server.pem'),
+          credentialsFile: path(name),
+        }),
+        { name, inbox },
+      );
+    const all = await connectAs('all.nk', '_INBOX');
+    stack.defer(() => all.close());
+    await ensureSpine(all, PRODUCT);
+    const { jetstream } = await import('@nats-io/jetstream');
+    await jetstream(all).publish(
+      `$KV.${NAMES.buckets.hosts}.${NAMES.hostKey('web', 'h2')}`,
+      JSON.stringify(presenceOf({ host: 'h2' })),
+    );
+    await jetstream(all).publish(NAMES.outcome('web', 'h2'), JSON.stringify(outcomeOf({ host: 'h2' })));
+    const glance = createGlance({
+      product: PRODUCT,
+      keys: new Map(),
+      isUp: () => undefined,
+      connect: () => connectAs('host.nk', '_INBOX_web_h1'),
+      withinMs: 10_000,
+      now: () => Date.now(),
+    });
+    expect(await glance()).toMatchObject({
+      hosts: { present: 1, lost: 0, stopped: 0 },
+      running: [{ version: '1.0.0', group: 'web', hosts: 1 }],
+      outcomes: [{ host: 'h2', outcome: 'rolledBack' }],
+    });
   });
 
   it('is listed, and says how it is', async () => {

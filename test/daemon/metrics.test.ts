@@ -42,6 +42,8 @@ const NAMES = {
   coresdk_update_channel_info: 'gauge',
   coresdk_update_check_interval_seconds: 'gauge',
   coresdk_update_current_version_info: 'gauge',
+  coresdk_fleet_connected: 'gauge',
+  coresdk_fleet_outbox: 'gauge',
   coresdk_update_disabled: 'gauge',
   coresdk_update_download_bytes_total: 'counter',
   coresdk_update_errors_total: 'counter',
@@ -123,6 +125,22 @@ describe('the state', () => {
     expect(await value('coresdk_update_waiting', { for: 'approval' })).toBe(0);
     expect(await value('coresdk_update_next_check_timestamp_seconds')).toBe(NOW / 1000 + 5);
     expect(await value('coresdk_update_check_interval_seconds')).toBeNull();
+  });
+
+  it('tells of the fleet where there is one', async () => {
+    expect(await value('coresdk_fleet_connected')).toBeNull();
+    expect(await value('coresdk_fleet_outbox')).toBeNull();
+    const link = { connected: true, server: 's', since: 0, fault: null };
+    const report = { group: 'web', host: 'h1', link, outbox: 3, halts: [] };
+    metrics = await metricsOn(rig, { fleet: { report: () => Promise.resolve(report) } });
+    expect(await value('coresdk_fleet_connected')).toBe(1);
+    expect(await value('coresdk_fleet_outbox')).toBe(3);
+    const away = { ...report, link: { ...link, connected: false } };
+    metrics = await metricsOn(rig, { fleet: { report: () => Promise.resolve(away) } });
+    expect(await value('coresdk_fleet_connected')).toBe(0);
+    metrics = await metricsOn(rig, { fleet: { report: () => Promise.reject(new Error('unreadable')) } });
+    expect(await value('coresdk_fleet_outbox')).toBeNull();
+    expect(await value('coresdk_update_unreadable_total')).toBeGreaterThan(0);
   });
 
   it('has no sample where nothing is known', async () => {

@@ -13,6 +13,7 @@ import {
   outcomeOf,
   PRODUCT,
   type FleetRig,
+  type RunningController,
 } from './support/fleet-rig.ts';
 
 const failed = (...hosts: string[]): ReturnType<typeof outcomeOf>[] =>
@@ -30,6 +31,13 @@ async function resume(fleet: FleetRig): Promise<void> {
     { action: 'resume', release: RELEASE, reason: 'the cause is mended' },
   );
   expect(given).not.toBeNull();
+}
+
+/** It hears the order; or, where another was back sooner, finds it when it has read what is there. */
+async function knowsOfHalt(controller: RunningController): Promise<void> {
+  await controller.seen(
+    (event) => event.kind === 'ordered' || (event.kind === 'ready' && event.halted === 1),
+  );
 }
 
 describe.skipIf(!hasNats)('the controller', () => {
@@ -102,12 +110,32 @@ describe.skipIf(!hasNats)('the controller', () => {
     for (const controller of controllers) await controller.heard('lost');
     await fleet.server.start();
     await fleet.say(...failed('b'));
-    for (const controller of controllers) {
-      const { order } = await controller.heard('ordered');
-      expect(order.evidence).toMatchObject({ failed: 2 });
-    }
-    expect(await fleet.orders()).toHaveLength(1);
+    for (const controller of controllers) await knowsOfHalt(controller);
+    const orders = await fleet.orders();
+    expect(orders.map(({ payload }) => payload.evidence)).toMatchObject([{ failed: 2 }]);
   }, 30_000);
+
+  it('knows of a halt that another ordered before it was back', async () => {
+    await using fleet = await fleetRig();
+    const back = Promise.withResolvers<undefined>();
+    let connections = 0;
+    const late = fleet.control({
+      connect: async () => {
+        if (++connections > 1) await back.promise;
+        return fleet.connect();
+      },
+    });
+    await late.heard('ready');
+    await fleet.server.kill();
+    await late.heard('lost');
+    await fleet.server.start();
+    const quick = fleet.control();
+    await fleet.say(...failed('a', 'b'));
+    await quick.heard('ordered');
+    back.resolve(undefined);
+    expect(await late.heard('ready', 2)).toMatchObject({ halted: 1 });
+    expect(await fleet.orders()).toHaveLength(1);
+  });
 
   it('counts an attempt once, however often it is delivered', async () => {
     await using fleet = await fleetRig();

@@ -10,8 +10,8 @@ import { UpdateError } from '../../src/errors.ts';
 import { connectNats } from '../../src/fleet/connect.ts';
 import { createOutbox } from '../../src/fleet/outbox.ts';
 import { outcomeSchema, type OutcomeRecord } from '../../src/fleet/records.ts';
-import type { Journal } from '../../src/services/ports.ts';
-import type { Attempt, Ended } from '../../src/types.ts';
+import type { AttemptFacts, Journal } from '../../src/services/ports.ts';
+import type { Attempt, Ended, OutcomeKind, StateName } from '../../src/types.ts';
 import { memoryQuarantine } from '../fakes/quarantine.ts';
 import { createFakeClock } from '../fakes/fake-clock.ts';
 import { createFakeReporter } from '../fakes/reporter.ts';
@@ -39,7 +39,7 @@ const endOf = (id: string): Ended => ({
   to: { origin: 'store', version: '1.1.0', digest: DIGEST },
 });
 async function endAttempt(journal: Journal, id: string): Promise<void> {
-  await journal.enter(attemptOf(id), 'checking', { digest: DIGEST, version: '1.1.0' });
+  await journal.enter(attemptOf(id), 'probing', { digest: DIGEST, version: '1.1.0' });
   await journal.close(endOf(id));
 }
 
@@ -113,6 +113,60 @@ describe('the outbox', () => {
     }, MEMORY));
 });
 
+describe('the outbox takes', () => {
+  const known = { digest: DIGEST, version: '1.1.0' };
+  /** Whether an attempt waits in the outbox that went this way and ended so. */
+  const isTold = async (way: readonly StateName[], outcome: OutcomeKind, facts: AttemptFacts = known) => {
+    let told = false;
+    await within(async (path) => {
+      const journal = open(path);
+      for (const state of way) await journal.enter(attemptOf('a'), state, facts);
+      await journal.close({ ...endOf('a'), outcome, from: null, to: null });
+      told = (await journal.outbox(10)).length === 1;
+      journal.end();
+    }, MEMORY);
+    return told;
+  };
+
+  it.each<OutcomeKind>(['committed', 'rolledBack', 'failed', 'refused', 'interrupted', 'error'])(
+    'what came past checking and ended as %s',
+    async (outcome) => {
+      expect(await isTold(['checking', 'downloading'], outcome)).toBe(true);
+    },
+  );
+
+  it.each<OutcomeKind>(['error', 'refused', 'interrupted', 'deferred'])(
+    'no check that ended as %s: it comes again at every interval',
+    async (outcome) => {
+      expect(await isTold(['checking'], outcome)).toBe(false);
+      expect(await isTold(['checking', 'waiting'], outcome)).toBe(false);
+    },
+  );
+
+  it('nothing that was put off, however far it came', async () => {
+    expect(await isTold(['checking', 'downloading', 'verifying', 'staging', 'waiting'], 'deferred')).toBe(
+      false,
+    );
+  });
+
+  it('nothing of a release that is not known', async () => {
+    expect(await isTold(['checking', 'downloading'], 'refused', {})).toBe(false);
+  });
+
+  it('no check that another attempt ended', () =>
+    within(async (path) => {
+      const journal = open(path);
+      await journal.enter(attemptOf('a'), 'checking', known);
+      await journal.enter(attemptOf('b'), 'checking', known);
+      await journal.enter(attemptOf('b'), 'downloading', known);
+      await journal.enter(attemptOf('c'), 'checking', known);
+      expect((await journal.outbox(10)).map(({ id, outcome }) => [id, outcome])).toEqual([
+        ['b', 'interrupted'],
+      ]);
+      journal.end();
+    }, MEMORY));
+});
+
 describe.skipIf(!hasNats)('outcomes on NATS', () => {
   let world: FleetWorld;
   beforeAll(async () => {
@@ -175,7 +229,7 @@ describe.skipIf(!hasNats)('outcomes on NATS', () => {
         digest: DIGEST,
         cohort: 0.25,
         error: { code: 'PROBE_TIMEOUT' },
-        steps: [{ state: 'checking' }],
+        steps: [{ state: 'probing' }],
       });
       await outbox.close();
       journal.end();

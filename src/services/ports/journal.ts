@@ -99,7 +99,8 @@ export interface Journal {
   seen(digest: string): Promise<number>;
   /**
    * Ended attempts that nobody has been told of yet, oldest first: the outbox, written together with the end of the attempt where the
-   * journal was opened with one. `nothing` is not among them.
+   * journal was opened with one. Only those that say something about a release are among them: it is known, the attempt came past
+   * `checking`, and it was not put off.
    */
   outbox(limit: number): Promise<AttemptRecord[]>;
   /** The fleet has the outcome of this attempt: takes it out of the outbox. Not there: does nothing. */

@@ -117,6 +117,7 @@ export function fakeClient(script: Script = {}): FakeClient {
   return {
     calls,
     status: look,
+    fleet: () => Promise.reject(new UpdateError('FLEET_NOT_CONFIGURED', 'no fleet here')),
     history: (limit) => call([...(script.history ?? [sampleAttempt()])], 'history', limit),
     attempt,
     check: () => call('a2', 'check'),

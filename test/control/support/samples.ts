@@ -5,6 +5,7 @@ import type {
   ConfigEntry,
   ControlEvent,
   DoctorReport,
+  FleetView,
   LogView,
   QuarantineView,
   Status,
@@ -102,6 +103,45 @@ export function sampleProgress(changes: Partial<AttemptProgress> = {}): AttemptP
 /** The versions of {@link sampleStatus}. */
 export function sampleVersions(): readonly StoredVersionView[] {
   return sampleStatus().versions;
+}
+
+/** A fleet of three hosts, where 1.2.0 was halted. */
+export function sampleFleet(changes: Partial<FleetView> = {}): FleetView {
+  return {
+    at: ago(0),
+    product: 'coresdk-sidecar',
+    hosts: { present: 2, lost: 1, stopped: 0 },
+    running: [{ version: '1.1.0', group: 'web', hosts: 2 }],
+    rollouts: [
+      {
+        version: '1.2.0',
+        digests: [DIGEST.bad],
+        halted: {
+          action: 'halt',
+          version: '1.2.0',
+          digest: DIGEST.bad,
+          reason: '2 of 3 hosts went back',
+          by: 'controller',
+          at: ago(60),
+          until: null,
+        },
+        groups: [{ group: 'web', committed: 1, failed: 2, updating: 0, pending: 0 }],
+      },
+    ],
+    outcomes: [
+      {
+        host: 'h1',
+        group: 'web',
+        outcome: 'rolledBack',
+        from: '1.1.0',
+        to: '1.2.0',
+        code: 'PROBE_TIMEOUT',
+        reason: 'HTTP 500',
+        at: ago(90),
+      },
+    ],
+    ...changes,
+  };
 }
 
 /** 1.2.0, which never became healthy. */

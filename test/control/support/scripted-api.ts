@@ -12,6 +12,7 @@ import {
   sampleLine,
   sampleProgress,
   sampleQuarantine,
+  sampleFleet,
   sampleStatus,
   sampleVersions,
 } from './samples.ts';
@@ -61,6 +62,7 @@ export function scriptedApi({
     },
     listeners: () => listeners,
     status: async () => next(stati),
+    fleet: () => call(sampleFleet(), 'fleet'),
     history: (limit) => call([sampleAttempt()], 'history', limit),
     attempt: async (id) => (id === 'a2' ? next(left) : null),
     check: () => call('a2', 'check'),

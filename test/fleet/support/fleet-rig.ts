@@ -85,6 +85,8 @@ export interface RunningController {
     kind: K,
     count?: number,
   ): Promise<Extract<ControllerEvent, { kind: K }>>;
+  /** Resolves with the first event that is so, or one that came already. */
+  seen(isIt: (event: ControllerEvent) => boolean): Promise<ControllerEvent>;
   stop(): Promise<void>;
 }
 
@@ -104,7 +106,10 @@ export interface FleetRig extends AsyncDisposable {
 }
 
 export async function fleetRig(): Promise<FleetRig> {
+  // Whatever fails on the way: what was started before it is ended.
+  await using started = new AsyncDisposableStack();
   const server = await startNats();
+  started.defer(() => server.close());
   const { signer, jwks, pem } = operatorKey();
   const keys = importOperatorKeys(jwks, 'the test');
   const connect = (): Promise<NatsConnection> =>
@@ -116,8 +121,13 @@ export async function fleetRig(): Promise<FleetRig> {
     { urls: [server.url], credentialsFile: null, caFile: null, certFile: null, keyFile: null },
     { name: 'test', reconnect: true },
   );
+  started.defer(() => patient.close());
   await ensureSpine(patient, PRODUCT);
   const controllers: RunningController[] = [];
+  started.defer(async () => {
+    for (const controller of controllers) await controller.stop();
+  });
+  const all = started.move();
   return {
     server,
     signer,
@@ -172,20 +182,23 @@ export async function fleetRig(): Promise<FleetRig> {
         },
         ending.signal,
       );
+      const awaited = (find: () => ControllerEvent | undefined): Promise<ControllerEvent> =>
+        new Promise((resolve, reject) => {
+          running.catch(reject);
+          const look = (): void => {
+            const found = find();
+            if (found === undefined) return;
+            listeners.delete(look);
+            resolve(found);
+          };
+          listeners.add(look);
+          look();
+        });
       const controller: RunningController = {
         events,
         heard: (kind, count = 1) =>
-          new Promise((resolve, reject) => {
-            running.catch(reject);
-            const look = (): void => {
-              const found = events.filter((event) => event.kind === kind)[count - 1];
-              if (found === undefined) return;
-              listeners.delete(look);
-              resolve(found as never);
-            };
-            listeners.add(look);
-            look();
-          }),
+          awaited(() => events.filter((event) => event.kind === kind)[count - 1]) as never,
+        seen: (isIt) => awaited(() => events.find(isIt)),
         stop: async () => {
           ending.abort();
           await running;
@@ -194,10 +207,6 @@ export async function fleetRig(): Promise<FleetRig> {
       controllers.push(controller);
       return controller;
     },
-    [Symbol.asyncDispose]: async () => {
-      for (const controller of controllers) await controller.stop();
-      await patient.close();
-      await server.close();
-    },
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
   };
 }

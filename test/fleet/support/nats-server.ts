@@ -86,7 +86,18 @@ export async function startNats(more = ''): Promise<NatsServer> {
   // Where a test fails before its end, nothing stays behind.
   const orphan = (): void => void child?.kill('SIGKILL');
   process.once('exit', orphan);
-  await start();
+  const close = async (): Promise<void> => {
+    process.off('exit', orphan);
+    child?.kill('SIGCONT');
+    await end('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await start();
+  } catch (error) {
+    await close();
+    throw error;
+  }
   return {
     url: `nats://127.0.0.1:${String(port)}`,
     port,
@@ -101,11 +112,6 @@ export async function startNats(more = ''): Promise<NatsServer> {
       while (!(await readFile(`/proc/${String(pid)}/stat`, 'latin1')).includes(') T ')) await nextTurn();
     },
     resume: () => void child?.kill('SIGCONT'),
-    close: async () => {
-      process.off('exit', orphan);
-      child?.kill('SIGCONT');
-      await end('SIGKILL');
-      await rm(folder, { recursive: true, force: true });
-    },
+    close,
   };
 }

@@ -1,5 +1,5 @@
 /** Requests to the daemon, from the page. */
-import type { AttemptView, Status } from '../../api.ts';
+import type { AttemptView, FleetView, Status } from '../../api.ts';
 
 /** A request that was refused, in the daemon's own words. */
 export class Refused extends Error {
@@ -45,6 +45,7 @@ export const api = {
     const answer = (await ask('GET', '/v1/history?limit=50')) as { attempts: AttemptView[] };
     return answer.attempts;
   },
+  fleet: (): Promise<FleetView> => ask('GET', '/v1/fleet') as Promise<FleetView>,
   check: (): Promise<unknown> => ask('POST', '/v1/check', {}),
   apply: (path: string): Promise<unknown> => ask('POST', '/v1/apply', { path }),
   approve: (): Promise<unknown> => ask('POST', '/v1/approve', {}),

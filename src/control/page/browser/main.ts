@@ -20,6 +20,8 @@ import {
 } from './cards.ts';
 import { drawChart, reveal } from './chart.ts';
 import { element } from './dom.ts';
+import { askingForFleet, type Glance } from './fleet-text.ts';
+import { drawFleet } from './fleet.ts';
 import { endedByError, stepsOf } from './path.ts';
 import { addLook, clearProgress, drawProgress } from './progress.ts';
 import { createReplayer } from './replay.ts';
@@ -90,6 +92,20 @@ function start(): void {
     });
   };
 
+  let glance: Glance | null = null;
+  const askForFleet = askingForFleet(
+    api.fleet,
+    () => document.visibilityState === 'visible',
+    () => performance.now(),
+    (came) => {
+      glance = came;
+      drawFleetCard();
+    },
+  );
+  const drawFleetCard = (): void => {
+    drawFleet(known.status?.fleet ?? null, glance, Date.now());
+  };
+
   /** What changes by the clock alone. */
   const drawTimes = (): void => {
     const { status } = known;
@@ -97,6 +113,7 @@ function start(): void {
     const now = Date.now();
     element('next').textContent = nextText(status, now);
     drawWorkload(status.workload, status.workload.health, now);
+    if ((status.fleet?.link ?? null) !== null) askForFleet();
   };
 
   const drawNow = (status: Status): void => {
@@ -143,6 +160,7 @@ function start(): void {
     drawVersions(status, now);
     drawTrouble(status, now);
     drawQuarantine(status, now);
+    drawFleetCard();
     drawPast();
     drawWay();
   };
