@@ -38,8 +38,8 @@ describe('the check addresses of versions that overlap', () => {
   });
 
   it('answer nobody once the daemon has let go and no program holds them', async () => {
-    const { path, release } = checkSockets(folder).open(ONE, 'main');
-    release();
+    const { path, ...socket } = checkSockets(folder).open(ONE, 'main');
+    socket.release();
     const [error] = (await once(connect({ path }), 'error')) as [NodeJS.ErrnoException];
     expect(error.code).toBe('ECONNREFUSED');
   });

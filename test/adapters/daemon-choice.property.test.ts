@@ -40,19 +40,17 @@ it('starts a daemon on trial three times at most, then the one before it, and ne
       // Its first start is the hand-over itself, counted before it is made.
       let disk: DaemonRecord = { ...NO_RECORD, current, trial };
       let installed = '1.0.0';
-      let starts = 1;
-      let trusted = false;
-      let given = false;
+      const life = { starts: 1, trusted: false, given: false };
 
       // What happens at the first start has no launcher before it.
       const happens = (event: (typeof EVENTS)[number]): void => {
-        if (disk.trial === null) return;
-        if (event.startsWith('hangs')) disk = failTrial(disk, disk.trial, 'did not acknowledge');
-        if (event.startsWith('acknowledges'))
-          disk = { ...disk, trial: { ...disk.trial, acknowledged: true } };
-        if (event === 'acknowledges and is trusted' && disk.trial !== null) {
-          disk = { ...disk, current: disk.trial.successor, trial: null };
-          trusted = true;
+        const now = disk.trial;
+        if (now === null) return;
+        if (event.startsWith('hangs')) disk = failTrial(disk, now, 'did not acknowledge');
+        if (event.startsWith('acknowledges')) disk = { ...disk, trial: { ...now, acknowledged: true } };
+        if (event === 'acknowledges and is trusted') {
+          disk = { ...disk, current: now.successor, trial: null };
+          life.trusted = true;
         }
       };
       const [first, ...more] = events;
@@ -72,15 +70,15 @@ it('starts a daemon on trial three times at most, then the one before it, and ne
             chosen = choose(passOver(disk, chosen.run, 'has a damaged file'), installed);
             disk = chosen.record;
           }
-          if (trusted && disk.current === null) given = true;
+          if (life.trusted && disk.current === null) life.given = true;
         }
         const { run } = chosen;
-        if (run?.sha256 === NEW.sha256 && !trusted) {
-          starts += 1;
+        if (run?.sha256 === NEW.sha256 && !life.trusted) {
+          life.starts += 1;
           // Counted before, durably.
-          expect(disk.trial?.starts).toBeGreaterThanOrEqual(starts);
+          expect(disk.trial?.starts).toBeGreaterThanOrEqual(life.starts);
         }
-        expect(starts).toBeLessThanOrEqual(STARTS_MAX);
+        expect(life.starts).toBeLessThanOrEqual(STARTS_MAX);
         // Only the newest that may: never a daemon that is older than the installed program.
         if (run !== null) expect(run.ref.version >= installed).toBe(true);
         // What failed here never runs again by itself.
@@ -96,10 +94,10 @@ it('starts a daemon on trial three times at most, then the one before it, and ne
       expect(end.why).toBeNull();
       const newest = (candidate: Successor | null): Successor | null =>
         candidate !== null && candidate.ref.version >= installed ? candidate : null;
-      if (trusted) expect(end.run).toEqual(given ? null : newest(NEW));
+      if (life.trusted) expect(end.run).toEqual(life.given ? null : newest(NEW));
       else expect([null, newest(current)]).toContainEqual(end.run);
       // An installed program that is not put over it, and no damage: the one before it exactly.
-      if (!trusted && put === null && !events.includes('its file is damaged'))
+      if (!life.trusted && put === null && !events.includes('its file is damaged'))
         expect(end.run).toEqual(current);
     }),
     { seed: 7, numRuns: 2_000 },
