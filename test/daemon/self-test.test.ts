@@ -89,8 +89,9 @@ describe('the self-test of a daemon', () => {
     ],
     [
       'a journal of another program',
-      () => {
+      async () => {
         journal(1, 7);
+        return Promise.resolve();
       },
       'STATE_DIR_UNUSABLE',
     ],
