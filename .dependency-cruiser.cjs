@@ -54,7 +54,10 @@ module.exports = {
       libraries: ['semver', '@types/semver', 'xstate'],
       core: ['crypto', 'path'],
     }),
-    ...only('adapters', [TYPES, ERRORS, BUNDLE, PORTS, GRPC, SOCKETS, FLEET], { core: true, libraries: true }),
+    ...only('adapters', [TYPES, ERRORS, BUNDLE, PORTS, GRPC, SOCKETS, FLEET], {
+      core: true,
+      libraries: true,
+    }),
     ...only('bundle', [TYPES, ERRORS], {
       libraries: true,
       core: ['buffer', 'crypto', 'events', 'path', 'stream', 'stream/promises', 'util', 'zlib'],

@@ -26,7 +26,15 @@ const IMPURE = [
 ].map((name) => ({ name, message: 'Machines are pure: put it into a service and inject it.' }));
 
 export default tseslint.config(
-  { ignores: ['node_modules/', 'dist/', 'coverage/', 'statecharts/', 'test/adapters/first-daemon/adapters.mjs'] },
+  {
+    ignores: [
+      'node_modules/',
+      'dist/',
+      'coverage/',
+      'statecharts/',
+      'test/adapters/first-daemon/adapters.mjs',
+    ],
+  },
   {
     linterOptions: { reportUnusedDisableDirectives: 'error' },
   },

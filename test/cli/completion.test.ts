@@ -28,7 +28,7 @@ async function folder(): Promise<string> {
 
 /** What each shell completes the same. */
 const CASES: readonly (readonly [string, readonly string[]])[] = [
-  ['core ', ['sidecar', 'keys', 'bundle', 'feed', 'statechart', 'completion']],
+  ['core ', ['sidecar', 'keys', 'bundle', 'feed', 'fleet', 'statechart', 'completion']],
   ['core si', ['sidecar']],
   ['core sidecar qu', ['quarantine']],
   ['core sidecar quarantine ', ['list', 'clear']],

@@ -86,7 +86,9 @@ describe('--version', () => {
     expect(keys.pop()).toBe(runtime);
     expect(keys).toEqual(
       trust.keys.map(({ kid, alg, use, audiences, not_after: end }) =>
-        [`key ${kid}`, alg, use, audiences.join(','), ...(end === undefined ? [] : [`until ${end}`])].join(' '),
+        [`key ${kid}`, alg, use, audiences.join(','), ...(end === undefined ? [] : [`until ${end}`])].join(
+          ' ',
+        ),
       ),
     );
     const real = await core(['--version'], {

@@ -36,6 +36,8 @@ const EVERYTHING = {
     max_bytes_per_second: 4096,
     windows: [{ start: '02:05', length: 3600, days: ['sat', 'sun'], time_zone: 'Europe/Berlin' }],
     approval: 'required',
+    gate: 'fleetlock',
+    mirrors: ['https://mirror.example/f'],
   },
   http: { ca_file: '/ca', cert_file: '/cert', key_file: '/key', proxy: 'http://proxy.example:3128' },
   workload: {
@@ -48,6 +50,10 @@ const EVERYTHING = {
     backoff_max: 31,
     crash_loop: 4,
     stable_after: 61,
+    listen: ['tcp://127.0.0.1:7701'],
+    swap: 'overlap',
+    drain_url: 'http://127.0.0.1:7701/drain',
+    drain_timeout: 12,
   },
   probe: {
     url: 'http://127.0.0.1:1/x',
@@ -64,7 +70,20 @@ const EVERYTHING = {
     success_threshold: 2,
     watch: 601,
   },
-  hooks: { pre_swap: ['/bin/a'], post_commit: ['/bin/b'], post_rollback: ['/bin/c', 'x'], timeout: 61 },
+  hooks: {
+    pre_swap: ['/bin/a'],
+    drain: ['/bin/d'],
+    post_commit: ['/bin/b'],
+    post_rollback: ['/bin/c', 'x'],
+    timeout: 61,
+  },
+  fleet: {
+    group: 'web',
+    host: 'web-1',
+    fleetlock_url: 'https://lock.example/',
+    nats: { url: ['nats://nats.example:4222'], credentials_file: '/nats.creds', slots: 3 },
+    operator_keys_file: '/operators.json',
+  },
   control: {
     socket: '/run/core.sock',
     group: 'ops',

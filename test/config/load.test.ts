@@ -74,6 +74,8 @@ describe('what is read', () => {
           maxBytesPerSecond: null,
           windows: [],
           approval: 'none',
+          gate: 'none',
+          mirrors: [],
           disabled: false,
         },
         http: {
@@ -92,6 +94,10 @@ describe('what is read', () => {
           backoffMaxMs: 30_000,
           crashLoop: 3,
           stableAfterMs: 60_000,
+          listen: [],
+          swap: 'stop-start',
+          drainUrl: null,
+          drainTimeoutMs: 10_000,
         },
         probe: {
           url: 'http://127.0.0.1:7701/healthz',
@@ -102,7 +108,14 @@ describe('what is read', () => {
           watchMs: 600_000,
         },
         stateDir: '/var/lib/coresdk',
-        hooks: { preSwap: null, postCommit: null, postRollback: null, timeoutMs: 60_000 },
+        hooks: { preSwap: null, drain: null, postCommit: null, postRollback: null, timeoutMs: 60_000 },
+        fleet: {
+          group: 'default',
+          host: null,
+          fleetlockUrl: null,
+          nats: null,
+          operatorKeysFile: null,
+        },
         control: {
           socket: '/var/lib/coresdk/control.sock',
           group: null,
@@ -153,9 +166,9 @@ describe('what is read', () => {
     const { config } = await load(`
 state_dir: ${folder}/state
 control: { socket: ${folder}/s.sock, group: ops, http: "127.0.0.1:7702", token_file: /etc/token, hosts: [sidecar.example] }
-hooks: { pre_swap: [/opt/pre, --wait], post_commit: [/opt/post], post_rollback: [/opt/back], timeout: 1.5 }
+hooks: { pre_swap: [/opt/pre, --wait], drain: [/opt/drain], post_commit: [/opt/post], post_rollback: [/opt/back], timeout: 1.5 }
 log: { level: debug }
-update: { channel: edge, check_interval: 0.5, rollback_timeout: 1.25, feed_url: "file:///srv/feed", jitter: 0, min_age: 1.5, allow_security_override: true, stall_timeout: 2.5, retries: 0, max_bytes_per_second: 1000000, approval: required, windows: [{ start: "02:30", length: 3600, days: [mon, sun], time_zone: Europe/Berlin }, { start: "00:00", length: 60 }] }
+update: { channel: edge, check_interval: 0.5, rollback_timeout: 1.25, feed_url: "file:///srv/feed", jitter: 0, min_age: 1.5, allow_security_override: true, stall_timeout: 2.5, retries: 0, max_bytes_per_second: 1000000, approval: required, gate: fleetlock, mirrors: ["https://mirror.example/feed", "file:///srv/mirror"], windows: [{ start: "02:30", length: 3600, days: [mon, sun], time_zone: Europe/Berlin }, { start: "00:00", length: 60 }] }
 http: { ca_file: /etc/ca.pem, cert_file: /etc/cert.pem, key_file: /etc/key.pem, proxy: "http://proxy:3128" }
 workload:
   command: [/usr/bin/node, "{binary}", run]
@@ -167,6 +180,16 @@ workload:
   backoff_max: 0.2
   crash_loop: 5
   stable_after: 2
+  listen: ["tcp://127.0.0.1:80", "tcp://[::1]:80", "tcp://localhost:81", "unix:/run/thing.sock"]
+  swap: overlap
+  drain_url: "http://127.0.0.1:7701/drain?now"
+  drain_timeout: 2.5
+fleet:
+  group: web
+  host: web-1
+  fleetlock_url: "https://lock.example/"
+  nats: { url: [nats://a.example:4222, tls://b.example:4222], credentials_file: /etc/nats.creds, ca_file: /etc/nats-ca.pem, cert_file: /etc/nats-cert.pem, key_file: /etc/nats-key.pem, slots: 5 }
+  operator_keys_file: /etc/operators.json
 probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.2, success_threshold: 3, watch: 4, socket: /run/thing.sock, status: [200, 204], body: ok, headers: { X-A: b }, ca_file: /etc/probe.pem, soak: 1.5, failure_threshold: 4, flap_threshold: 5 }
 `);
     expect(config).toEqual({
@@ -187,6 +210,8 @@ probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.
           { startMinute: 0, lengthMs: 60_000, days: [], timeZone: 'UTC' },
         ],
         approval: 'required',
+        gate: 'fleetlock',
+        mirrors: ['https://mirror.example/feed', 'file:///srv/mirror'],
         disabled: false,
       },
       http: {
@@ -209,6 +234,10 @@ probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.
         backoffMaxMs: 200,
         crashLoop: 5,
         stableAfterMs: 2000,
+        listen: ['tcp://127.0.0.1:80', 'tcp://[::1]:80', 'tcp://localhost:81', 'unix:/run/thing.sock'],
+        swap: 'overlap',
+        drainUrl: 'http://127.0.0.1:7701/drain?now',
+        drainTimeoutMs: 2500,
       },
       probe: {
         url: 'https://localhost:8443/health?deep=1',
@@ -229,9 +258,24 @@ probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.
       stateDir: `${folder}/state`,
       hooks: {
         preSwap: ['/opt/pre', '--wait'],
+        drain: ['/opt/drain'],
         postCommit: ['/opt/post'],
         postRollback: ['/opt/back'],
         timeoutMs: 1500,
+      },
+      fleet: {
+        group: 'web',
+        host: 'web-1',
+        fleetlockUrl: 'https://lock.example/',
+        nats: {
+          urls: ['nats://a.example:4222', 'tls://b.example:4222'],
+          credentialsFile: '/etc/nats.creds',
+          caFile: '/etc/nats-ca.pem',
+          certFile: '/etc/nats-cert.pem',
+          keyFile: '/etc/nats-key.pem',
+          slots: 5,
+        },
+        operatorKeysFile: '/etc/operators.json',
       },
       control: {
         socket: `${folder}/s.sock`,
@@ -260,7 +304,7 @@ probe: { url: "https://localhost:8443/health?deep=1", interval: 0.1, timeout: 0.
 describe('a key that is not known', () => {
   it('is refused with its place, its value, what is allowed and the nearest key', async () => {
     expect(await problems('# x\nupdate:\n  chanel: stable\n')).toEqual([
-      'sidecar.yaml:3: unknown key update.chanel with "stable"; expected one of channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, stall_timeout, retries, max_bytes_per_second, windows, approval; did you mean "channel"?',
+      'sidecar.yaml:3: unknown key update.chanel with "stable"; expected one of channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, stall_timeout, retries, max_bytes_per_second, windows, approval, gate, mirrors; did you mean "channel"?',
     ]);
   });
 
@@ -275,13 +319,14 @@ describe('a key that is not known', () => {
       expect.stringMatching(/did you mean update\.channel\?$/),
     ]);
     expect(await problems('updates: { channel: edge }')).toEqual([
-      'sidecar.yaml:1: unknown key updates with a map; expected one of update, http, workload, probe, hooks, control, log, state_dir; did you mean "update"?',
+      'sidecar.yaml:1: unknown key updates with a map; expected one of update, http, workload, probe, hooks, fleet, control, log, state_dir; did you mean "update"?',
     ]);
   });
 
   it.each([
     'update: { window: [] }',
-    'update: { gate: lock }',
+    'fleet: { lock: x }',
+    'workload: { listens: [] }',
     'probe: { soaks: 1 }',
     'update: { disabled: true }',
     '__proto__: { a: 1 }',
@@ -303,7 +348,7 @@ describe('a value that is not allowed', () => {
       'sidecar.yaml:1: workload.command[1]: expected a list of words of which one holds {binary}, the program that is updated, found 1',
     ]);
     expect(await problems('update: 5')).toEqual([
-      'sidecar.yaml:1: update: expected a map of the keys channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, stall_timeout, retries, max_bytes_per_second, windows, approval, found 5',
+      'sidecar.yaml:1: update: expected a map of the keys channel, check_interval, rollback_timeout, bundle_path, feed_url, jitter, min_age, allow_security_override, stall_timeout, retries, max_bytes_per_second, windows, approval, gate, mirrors, found 5',
     ]);
   });
 
@@ -357,6 +402,33 @@ describe('a value that is not allowed', () => {
     ['update: { windows: [{ start: "02:00", length: 60, days: [monday] }] }', 'update.windows[0].days[0]'],
     ['update: { windows: [{ start: "02:00", length: 60, time_zone: Mars }] }', 'update.windows[0].time_zone'],
     ['update: { approval: maybe }', 'update.approval'],
+    ['update: { gate: lock }', 'update.gate'],
+    ['update: { mirrors: [] }', 'update.mirrors'],
+    ['update: { mirrors: ["https://host/feed?x=1"] }', 'update.mirrors[0]'],
+    ['update: { gate: fleetlock }', 'fleet.fleetlock_url'],
+    [
+      '{ update: { gate: fleetlock }, fleet: { fleetlock_url: "https://lock.example/", group: web_1 } }',
+      'fleet.group',
+    ],
+    ['update: { gate: nats }', 'fleet.nats'],
+    ['fleet: { group: "a.b" }', 'fleet.group'],
+    ['fleet: { host: "" }', 'fleet.host'],
+    ['fleet: { fleetlock_url: "ftp://lock.example/" }', 'fleet.fleetlock_url'],
+    ['fleet: { nats: { url: "http://host:4222" } }', 'fleet.nats.url'],
+    ['fleet: { nats: { url: "nats://me:hush@host:4222" } }', 'fleet.nats.url'],
+    ['fleet: { nats: { url: "nats://host:4222", slots: 0 } }', 'fleet.nats.slots'],
+    ['fleet: { nats: { url: "nats://host:4222", cert_file: /cert.pem } }', 'fleet.nats'],
+    ['fleet: { nats: { url: "nats://host:4222", key_file: /key.pem } }', 'fleet.nats'],
+    ['fleet: { operator_keys_file: keys.json }', 'fleet.operator_keys_file'],
+    ['hooks: { drain: drain }', 'hooks.drain'],
+    ['workload: { listen: [] }', 'workload.listen'],
+    ['workload: { listen: ["tcp://host.example:80"] }', 'workload.listen[0]'],
+    ['workload: { listen: ["tcp://127.0.0.1:0"] }', 'workload.listen[0]'],
+    ['workload: { listen: ["tcp://127.0.0.1:65536"] }', 'workload.listen[0]'],
+    ['workload: { listen: ["unix:thing.sock"] }', 'workload.listen[0]'],
+    ['workload: { swap: both }', 'workload.swap'],
+    ['workload: { drain_url: "unix:/drain" }', 'workload.drain_url'],
+    ['workload: { drain_timeout: 0 }', 'workload.drain_timeout'],
     ['hooks: { pre_swap: /opt/hook }', 'hooks.pre_swap'],
     ['hooks: { pre_swap: [] }', 'hooks.pre_swap'],
     ['hooks: { pre_swap: [hook] }', 'hooks.pre_swap'],
@@ -558,6 +630,8 @@ describe('the environment', () => {
       maxBytesPerSecond: null,
       windows: [],
       approval: 'none',
+      gate: 'none',
+      mirrors: [],
       disabled: true,
     });
     expect(origins).toMatchObject({

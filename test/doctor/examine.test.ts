@@ -43,6 +43,7 @@ describe('a host that is well', () => {
         'keys.good',
         'keys.production',
         'hooks.pre_swap',
+        'hooks.drain',
         'hooks.post_commit',
         'hooks.post_rollback',
         'control.token_file',
@@ -407,5 +408,5 @@ it('an examination never rejects, whatever is broken', () =>
       { showUnit: () => Promise.reject(new Error('broken')) },
     );
     expect(report.result).toBe('fail');
-    expect(report.checks).toHaveLength(26);
+    expect(report.checks).toHaveLength(27);
   }));

@@ -19,6 +19,7 @@ const NEVER: Readonly<Partial<Record<ErrorCode, string>>> = {
   ROLLED_BACK_BY_OPERATOR: 'a verdict that comes with the event ROLLBACK',
   DRAIN_INCOMPLETE: 'a warning of `drain`: the old version is stopped all the same',
   ROLLOUT_HALTED: 'a finding of `gate` and `check`, not a failure',
+  UNKNOWN_CODE: 'of the journal of a newer daemon, where it is read: part of a record, not a rejection',
   HALT_INVALID: 'of the orders of a fleet: a warning',
   FLEET_NOT_CONFIGURED: 'of the fleet’s commands',
   CONFIG_INVALID: 'the configuration is read before the machine starts',

@@ -120,12 +120,16 @@ describe('setRollout', () => {
       percent: 5,
       groups: { canary: { start, percent: 100 }, late: { start: later, duration: 3600 } },
     });
-    expect(await refusal(change(feedDir, { kind: 'ungroup', group: 'canary' }, NOW + 2 * HOUR))).toBe('PUBLISH_REFUSED');
+    expect(await refusal(change(feedDir, { kind: 'ungroup', group: 'canary' }, NOW + 2 * HOUR))).toBe(
+      'PUBLISH_REFUSED',
+    );
     const without = await change(feedDir, { kind: 'ungroup', group: 'late' }, NOW + 2 * HOUR);
     expect(Object.keys(without.head.rollout?.groups ?? {})).toEqual(['canary']);
     const last = await change(feedDir, { kind: 'ungroup', group: 'canary' }, NOW + 3 * HOUR, true);
     expect(last.head.rollout).toEqual({ start: NOW / 1000, percent: 5 });
-    await expect(change(feedDir, { kind: 'ungroup', group: 'canary' }, NOW + DAY)).rejects.toThrow('found none');
+    await expect(change(feedDir, { kind: 'ungroup', group: 'canary' }, NOW + DAY)).rejects.toThrow(
+      'found none',
+    );
   });
 
   it('holds a group back while all others are offered it', async () => {

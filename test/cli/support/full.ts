@@ -41,6 +41,20 @@ export const FULL: Script = {
     watching: { version: '1.1.0', back_to: '1.0.0' },
     quarantine,
     last_attempt: sampleAttempt({ error }),
+    mirrors: [{ url: 'https://mirror.example/', failures: 1, put_back_until: ago(-60), fault: error }],
+    fleet: {
+      group: 'default',
+      host: 'web-1',
+      link: { connected: false, server: null, since: ago(60), fault: 'refused' },
+      outbox: 1,
+      halts: [{ version: '1.2.0', by: 'ops', at: ago(9), reason: 'too many went back' }],
+    },
+    updater: {
+      ...sampleStatus().updater,
+      from: '1.1.0',
+      trial: { version: '1.1.0', starts: 1, acknowledged: true },
+      failed: { ...error, version: '1.0.9', at: ago(9) },
+    },
     warnings: [{ ...viewOf('HEAD_STALE', 'm'), at: ago(1) }],
   }),
   looks: [
