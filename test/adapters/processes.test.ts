@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -136,6 +136,33 @@ describe('processes of this host', () => {
       expect(env).toEqual(expect.arrayContaining(['HOME=/h', 'PORT=7701']));
       expect(env.join('\n')).not.toMatch(/NOTIFY_SOCKET|WATCHDOG|LISTEN|NODE_|forged/);
       expect(env).toContain(`CORESDK_LAUNCH_ID=${String((await record())['launchId'])}`);
+    });
+
+    it('is to a program that knows nothing of sockets what it was before there were any, byte for byte', async () => {
+      const ownEnv = { PATH: '/usr/bin:/bin', HOME: '/h', LANG: 'C', LISTEN_FDS: '1', LISTEN_PID: '1' };
+      const seen = async (argv: readonly string[]): Promise<string> => {
+        const file = join(shop.folder, `seen-${argv[0] ?? ''}`);
+        const command = ['/bin/sh', '-c', 'exec "$@"', 'sh', ...argv];
+        const one = make(shop, { command, env: { PORT: '7701' }, ownEnv, output: { file }, check: null });
+        const { exited } = await one.launch(target('/bin/sh'), never);
+        await exited;
+        return readFile(file, 'latin1');
+      };
+      const launchId = async (): Promise<string> => String((await record())['launchId']);
+      // The shell at the gate has always added its working folder.
+      expect((await seen(['cat', '/proc/self/environ'])).split('\0').filter(Boolean).sort()).toEqual([
+        `CORESDK_LAUNCH_ID=${await launchId()}`,
+        'HOME=/h',
+        'LANG=C',
+        'PATH=/usr/bin:/bin',
+        'PORT=7701',
+        `PWD=${process.cwd()}`,
+      ]);
+      // What any child of this process has: the three, what `ls` opens itself, and what was left open to this process.
+      expect(await seen(['ls', '/proc/self/fd'])).toBe(
+        execFileSync('ls', ['/proc/self/fd'], { encoding: 'latin1' }),
+      );
+      expect(await seen(['readlink', '/proc/self/fd/0'])).toBe('/dev/null\n');
     });
 
     it('passes listening sockets on from descriptor 3, by the convention of systemd', async () => {
