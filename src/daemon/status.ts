@@ -184,6 +184,9 @@ function mirrorViews(feed: Ports['feed']): Pick<Status, 'mirrors'> {
 /** Builds `GET /v1/status`. */
 export async function buildStatus(sources: StatusSources): Promise<Status> {
   const { ports, config, embedded, disabled, feedUrl, board, state, context } = sources;
+  // At the same instant as the state: what is read below takes a while.
+  const waiting = board.waiting();
+  const progress = board.progress();
   // A status must come whatever is broken: what cannot be read is a warning in it.
   const readable = async <T>(work: Promise<T>, otherwise: T): Promise<T> => {
     try {
@@ -217,7 +220,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     attempt: context.attempt?.id ?? null,
     from: context.plan?.from.version ?? (context.attempt === null ? null : current.version),
     to: context.plan?.to.version ?? context.release?.version ?? null,
-    progress: board.progress(),
+    progress,
     channel: config.update.channel,
     feed_url: feedUrl,
     ...mirrorViews(ports.feed),
@@ -228,7 +231,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     fleet: fleet === null ? null : fleetView(fleet),
     held_back:
       held === null ? null : { version: held.version, reason: held.reason, until: isoOrNull(held.until) },
-    waiting: board.waiting(),
+    waiting,
     window: windowView(config.update.windows, ports.clock.now()),
     paused: context.paused === null ? null : errorView(context.paused),
     disabled,
