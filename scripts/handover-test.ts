@@ -21,10 +21,9 @@ const say = (line: string): void => {
   console.error(line);
 };
 const updates = Number(values.updates);
-// The other program shows the convention, not the endurance.
 const runs = [
   { program: serveProgram, updates, there: true, name: 'serve' },
-  { program: gunicornProgram, updates: Math.ceil(updates / 3), there: hasGunicorn(), name: 'gunicorn' },
+  { program: gunicornProgram, updates, there: hasGunicorn(), name: 'gunicorn' },
 ].filter(({ name }) => values.only === undefined || values.only === name);
 let failed = 0;
 for (const { program, updates: count, there } of runs) {
