@@ -41,7 +41,8 @@ export const HANDED_OVER: Causes = {
 /** Why it is not. */
 export const HAND_OVER_FAILS: Causes = {
   JOURNAL_WRITE_FAILED: noIntent('handOver'),
-  STATE_DIR_UNUSABLE: fails('handOver', 'VersionStore.check', 'EIO'),
+  // The store says of a file that it cannot read that the version is damaged; the record of the trial is what is unusable here.
+  STATE_DIR_UNUSABLE: fails('handOver', 'Succession.state', 'STATE_DIR_UNUSABLE'),
   DISK_FULL: fails('handOver', 'Succession.selfTest', 'DISK_FULL'),
   VERSION_DAMAGED: fails('handOver', 'VersionStore.check', 'VERSION_DAMAGED'),
   VERSION_NOT_FOUND: fails('handOver', 'VersionStore.check', 'VERSION_NOT_FOUND'),
