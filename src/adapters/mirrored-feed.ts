@@ -40,8 +40,10 @@ const mayBeTheFile = ({ code, retry }: UpdateError): boolean => code === 'FEED_R
 function together(faults: readonly { readonly url: string; readonly error: UpdateError }[]): UpdateError {
   const [first] = faults;
   if (first === undefined) return new UpdateError('INTERNAL', 'expected a mirror, found none');
-  // Who answered knows more of the file than who did not.
-  const { code } = (faults.find(({ error }) => error.retry === null) ?? first).error;
+  // Who has no such file knows more of it than a mirror that will never answer, and that more than one that may. In whatever order they stand.
+  const known =
+    faults.find(({ error }) => mayBeTheFile(error)) ?? faults.find(({ error }) => error.retry === null);
+  const { code } = (known ?? first).error;
   const waits = faults.flatMap(({ error }) => (error.retry === null ? [] : [error.retry.afterMs ?? 0]));
   const least = Math.min(...waits);
   return new UpdateError(
@@ -55,8 +57,8 @@ function together(faults: readonly { readonly url: string; readonly error: Updat
 }
 
 /**
- * Puts several mirrors together. Rejects as a single feed does; where all mirrors failed, with the code of the first whose fault
- * will not pass, and a message that names each.
+ * Puts several mirrors together. Rejects as a single feed does; where all mirrors failed, with `FEED_REFUSED` where one has no
+ * such file, else the code of the first whose fault will not pass, and a message that names each.
  *
  * @param mirrors - at least one, in the order in which they are asked
  * @example

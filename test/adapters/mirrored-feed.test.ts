@@ -114,6 +114,19 @@ describe('mirrors', () => {
     expect(feed.mirrors?.()[0]).toMatchObject({ failures: 0, putBackUntil: null, fault: null });
   });
 
+  it.each([
+    [0, 1],
+    [1, 0],
+  ] as const)(
+    'have no such file where one says so and the other is broken for good, in either order',
+    async (none, broken) => {
+      const { head, memory } = world(2);
+      memory[none]!.fault = new UpdateError('FEED_REFUSED', 'no such file');
+      memory[broken]!.fault = new UpdateError('FEED_UNREACHABLE', 'no folder');
+      await expect(head()).rejects.toMatchObject({ code: 'FEED_REFUSED', retry: null });
+    },
+  );
+
   it('are put back for twelve hours at most', async () => {
     const { head, memory, clock, feed } = world(2);
     memory[0]!.fault = away('a');

@@ -9,6 +9,7 @@ export function overlappingProgram(version: string, health: 200 | 500): Buffer {
   return Buffer.from(`#!/usr/bin/env node
 'use strict';
 const http = require('node:http');
+const net = require('node:net');
 const fs = require('node:fs');
 const names = (process.env.LISTEN_FDNAMES || '').split(':');
 const check = 3 + names.indexOf('check');
@@ -28,7 +29,8 @@ else serve();
 answer(false).listen({ fd: check });
 process.on('SIGTERM', () => {
   let left = open.length;
-  for (const server of open) server.close(() => (left -= 1) === 0 && process.exit(0));
+  // http.Server's own close() would cut off who has connected and whose request is still on its way.
+  for (const server of open) net.Server.prototype.close.call(server, () => (left -= 1) === 0 && process.exit(0));
   if (left === 0) process.exit(0);
 });
 `);
