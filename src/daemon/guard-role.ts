@@ -83,6 +83,9 @@ export async function runGuard(words: readonly string[], env: NodeJS.ProcessEnv)
       read: () => readDaemonRecord(nodeDisk, daemonRecord),
       write: (record) => writeDaemonRecord(nodeDisk, daemonRecord, record),
       start: () => startApart(installed, args, { ...env, ...guardedEnv }),
+      warn: (error) => {
+        process.stderr.write(`the guard of the hand-over: ${error.message}\n`);
+      },
     });
     return 0;
   } catch (error) {
