@@ -116,10 +116,7 @@ describe('the control client', () => {
     await asked.promise;
     old.closeAllConnections();
     await new Promise((resolve) => old.close(resolve));
-    const next = {
-      ...sampleProgress(),
-      ended: { ...ended('committed'), id: 'a2' },
-    } as unknown as AttemptProgress;
+    const next = { ...sampleProgress(), ended: { ...sampleAttempt(), outcome: 'committed' as const } };
     await serve(next, () => undefined);
     expect((await following).ended).not.toBeNull();
   });
