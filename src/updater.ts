@@ -5,7 +5,9 @@
 import { createActor, type InspectionEvent } from 'xstate';
 import type { Config } from './config/index.ts';
 import type { ConfigEntry, ControlApi } from './control/api.ts';
-import { feedUrlOf, openAdapters, type AdapterOptions } from './daemon/adapters.ts';
+import type { AdapterOptions } from './daemon/adapter-options.ts';
+import { openAdapters } from './daemon/adapters.ts';
+import { feedUrlOf } from './daemon/open-feed.ts';
 import { createBoard } from './daemon/board.ts';
 import { createCommands } from './daemon/commands.ts';
 import { machineFacts } from './daemon/fleet.ts';

@@ -12,7 +12,7 @@ import type { Embedded } from '../embedded.ts';
 import { hasErrno, UpdateError } from '../errors.ts';
 import type { Feed, HealthProbe, HeadStore } from '../services/ports.ts';
 import { whyDisabled } from '../updater.ts';
-import { feedUrlOf, openFeed } from './adapters.ts';
+import { feedUrlOf, openFeed } from './open-feed.ts';
 import { describeHost } from './host.ts';
 
 /** What {@link examineFromHere} needs. */

@@ -21,7 +21,7 @@ import { complain } from '../complain.ts';
 import { loadConfig, superviseOnlyFolder } from '../config/index.ts';
 import type { Embedded } from '../embedded.ts';
 import { hasErrno, UpdateError } from '../errors.ts';
-import { baselineOf } from './adapters.ts';
+import { baselineOf } from './adapter-options.ts';
 import { describeHost } from './host.ts';
 
 /** What {@link selfTest} needs. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { resolveConfig } from '../../src/config/index.ts';
-import { openSockets, type AdapterOptions } from '../../src/daemon/adapters.ts';
+import type { AdapterOptions } from '../../src/daemon/adapter-options.ts';
+import { openSockets } from '../../src/daemon/open-workload.ts';
 import { refusal } from '../fixtures/refusal.ts';
 
 const options = (workload: object): AdapterOptions =>
