@@ -43,12 +43,14 @@ interface Host {
   readonly tape: Tape;
   /** Starts of the daemon of a version by now: version → the numbers of the effects before which they were made. */
   readonly starts: { readonly version: string; readonly at: number }[];
+  /** From here on it is durable that 1.2.0 failed. */
+  failedAt: number;
 }
 
 function hostWith(image: FolderImage): Host {
   const tape = createTape(() => null);
   const sim = createSimDisk({ image, tape });
-  return { sim, disk: sim.disk, tape, starts: [] };
+  return { sim, disk: sim.disk, tape, starts: [], failedAt: Infinity };
 }
 
 /** Puts a release of a daemon into the version store. */
@@ -217,6 +219,7 @@ const LIVES: readonly Life[] = [
       await becomeNew(host);
       await dieThrice(host);
       expect(await boot(host)).toBe('1.1.0');
+      host.failedAt = host.tape.next;
       await goOn(host, daemonOn(host, '1.1.0').succession);
     },
   },
@@ -232,6 +235,7 @@ const LIVES: readonly Life[] = [
         paths.daemonRecord,
         failTrial(record, record.trial, 'did not acknowledge'),
       );
+      host.failedAt = host.tape.next;
       expect(await boot(host)).toBe('1.1.0');
       await goOn(host, daemonOn(host, '1.1.0').succession);
     },
@@ -258,6 +262,9 @@ describe('a power cut in a hand-over', () => {
         tried += 1;
         const after = hostWith(image);
         const quarantined = (await openQuarantine(after.disk, paths.quarantine)).get(NEW.sha256);
+        const { failed } = await readDaemonRecord(after.disk, paths.daemonRecord);
+        // At every moment one of the two says so, until the quarantine alone does.
+        if (at >= host.failedAt) expect([failed, await quarantined], String(at)).not.toEqual([null, null]);
         // Until it ends: each start that follows is cut off as well, and nobody ever acknowledges.
         const runs: string[] = [];
         for (let start = 0; start <= STARTS_MAX + 1; start += 1) runs.push(await boot(after));
