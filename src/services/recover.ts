@@ -14,30 +14,14 @@
  */
 import { UpdateError, type ErrorRecord } from '../errors.ts';
 import type { Owed, Recovered, Verdict } from '../steps.ts';
-import type { Ended, Plan, Successor, VersionRef, Watch } from '../types.ts';
+import type { Ended, Plan } from '../types.ts';
 import { openBudget } from './budget.ts';
-import { appliedOver, overOf, tellOfBaseline, whyBaseline } from './image.ts';
+import { appliedOver, overOf, whyBaseline } from './image.ts';
 import type { InFlight, Ports, StoredVersion, SuccessionState } from './ports.ts';
+import { daemonLeft, successionState, successorIn } from './recover-daemon.ts';
+import { orWarn, type Needs, type Policy } from './recover-needs.ts';
+import { endSurvivor, sameRef, settle, startSomehow, unfinishedWatch } from './recover-workload.ts';
 import { runnable } from './runnable.ts';
-import type { Settings } from './settings.ts';
-import { daemonIn } from './successor.ts';
-
-type Needs = Pick<
-  Ports,
-  'workload' | 'store' | 'downloads' | 'journal' | 'reporter' | 'ids' | 'quarantine' | 'pauses' | 'succession'
->;
-type Policy = Pick<Settings, 'channel' | 'disabled'>;
-
-const sameRef = (a: VersionRef, b: VersionRef): boolean =>
-  a.origin === 'store' ? b.origin === 'store' && a.digest === b.digest : b.origin === 'baseline';
-
-/** The watch that the current version is still under, if it is. */
-function unfinishedWatch(current: VersionRef, versions: readonly StoredVersion[]): Watch | null {
-  const mark = versions.find(({ ref }) => sameRef(ref, current))?.mark;
-  return mark === null || mark === undefined || mark.watched
-    ? null
-    : { version: current, previous: mark.previous };
-}
 
 const interruptedMessage = (inFlight: InFlight): string =>
   `the daemon or the host stopped in ${inFlight.state}` + (inFlight.suspended ? ', in good order' : '');
@@ -78,26 +62,6 @@ const owedBy = ({ facts: { owed } }: InFlight): { readonly owed?: readonly Owed[
         })),
       };
 
-/** What may fail without keeping the workload from its start. */
-async function orWarn({ reporter }: Pick<Ports, 'reporter'>, work: Promise<void>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
-  }
-}
-
-/** Ends what an earlier daemon left running. Where only its record cannot be removed, every start ends it once more. */
-async function endSurvivor({ workload, reporter }: Needs): Promise<void> {
-  try {
-    await workload.endSurvivor();
-  } catch (error) {
-    const failure = UpdateError.from(error);
-    if (failure.code !== 'STATE_DIR_UNUSABLE' && failure.code !== 'DISK_FULL') throw failure;
-    reporter.report({ kind: 'warning', error: failure.toRecord() });
-  }
-}
-
 /** An operator's pause. One that cannot be read still holds (fail closed), and never keeps the workload from its start. */
 async function pauseOf({
   pauses,
@@ -112,66 +76,6 @@ async function pauseOf({
       code: 'UPDATES_PAUSED',
       message: `whether an operator paused updates cannot be read: ${record.message}`,
     };
-  }
-}
-
-/** Nothing was under way: starts what is current, or the best of what is left of it. */
-async function settle(
-  ports: Needs,
-  settings: Policy,
-  ended: Ended | null,
-  paused: ErrorRecord | null,
-  adopting: boolean,
-  signal: AbortSignal,
-): Promise<Recovered> {
-  const { store } = ports;
-  const current = await store.current();
-  const versions = await store.list();
-  const outdone = whyBaseline(store.baseline, current, overOf(current, versions), settings);
-  const { ref, entry } = await runnable(ports, outdone === null ? current : store.baseline, signal);
-  // Where it cannot be pointed to, it runs all the same, and the next start tries again.
-  if (!sameRef(ref, current)) await orWarn(ports, store.activate(ref));
-  if (outdone !== null) {
-    if (ended !== null) await orWarn(ports, ports.journal.close(ended));
-    await tellOfBaseline(ports, current, outdone);
-  }
-  const started = await startSomehow(ports, { ref, entry }, signal, adopting);
-
-  const committed =
-    ref.origin === 'baseline' || versions.some((it) => sameRef(it.ref, ref) && it.mark !== null);
-  if (committed) return { next: 'idle', ended, watch: unfinishedWatch(ref, versions), paused };
-  // Current, but nothing says that it was ever healthy (the journal is lost): it has to show it now.
-  const before = versions.find((it) => it.mark !== null && !sameRef(it.ref, ref))?.ref ?? store.baseline;
-  const attempt = { id: ports.ids.next(), trigger: 'recovery', mode: 'apply' } as const;
-  const plan = { from: before, to: ref };
-  if (started.pid !== null) return { next: 'probing', attempt, plan, pid: started.pid, watch: null, paused };
-  // It cannot even be started, and would never be by itself: what was there before it runs instead.
-  const { failure } = started;
-  const verdict = { error: failure.toRecord(), evidence: [failure.message], interruptions: 0 };
-  return { next: 'rollingBack', attempt, plan, verdict, watch: null, paused };
-}
-
-/** A workload that cannot be started at once is the supervisor's to try again; the daemon comes up all the same. */
-async function startSomehow(
-  ports: Needs,
-  target: { ref: VersionRef; entry: string },
-  signal: AbortSignal,
-  adopting = false,
-): Promise<{ pid: number } | { pid: null; failure: UpdateError }> {
-  const { workload, reporter } = ports;
-  try {
-    if (adopting) {
-      const adopted = (await workload.adopt?.(target, signal)) ?? null;
-      if (adopted !== null) return adopted;
-      // Not there any more (the power went), or not what should run.
-      await endSurvivor(ports);
-    }
-    return await workload.start(target, signal);
-  } catch (error) {
-    const failure = UpdateError.from(error);
-    if (failure.code === 'CANCELLED') throw failure;
-    reporter.report({ kind: 'warning', error: failure.toRecord() });
-    return { pid: null, failure };
   }
 }
 
@@ -198,60 +102,6 @@ function planNow(
     plan: { from: outdoesFrom === null ? from : baseline, to },
     probedOn: probedOn && outdoesTo === null,
   };
-}
-
-/** How a hand-over stands. Where that cannot be read there is none, and it is said: the workload matters more. */
-async function successionState({
-  succession,
-  reporter,
-}: Pick<Ports, 'succession' | 'reporter'>): Promise<SuccessionState> {
-  try {
-    return await succession.state();
-  } catch (error) {
-    reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
-    return { kind: 'none' };
-  }
-}
-
-/** The daemon in a version that is to take this one's place. Where that cannot be found out, it stays. */
-async function successorIn(ports: Needs, ref: VersionRef): Promise<Successor | null> {
-  if (ref.origin === 'baseline') return null;
-  try {
-    return (await daemonIn(ports, ref)).successor;
-  } catch (error) {
-    ports.reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
-    return null;
-  }
-}
-
-/**
- * What is left to do for the daemon's own update, now that the workload is up and no attempt is in flight: a daemon on probation goes
- * on with it, one that failed after its attempt had ended is told of, and one that a power cut kept from taking over does so now.
- */
-async function daemonLeft(
-  ports: Needs,
-  settings: Policy,
-  recovered: Extract<Recovered, { next: 'idle' }>,
-  succession: SuccessionState,
-): Promise<Recovered> {
-  const { watch, paused, ended } = recovered;
-  const current = await ports.store.current();
-  const begin = async (successor: Successor): Promise<Recovered> => {
-    if (ended !== null) await orWarn(ports, ports.journal.close(ended));
-    const attempt = { id: ports.ids.next(), trigger: 'recovery', mode: 'apply' } as const;
-    const afterCommit = current.origin === 'store' && current.digest === successor.ref.digest;
-    const plan = { from: current, to: successor.ref };
-    return { next: 'handingOver', attempt, plan, successor, afterCommit, watch, paused };
-  };
-  if (succession.kind === 'trial') return recovered;
-  if (succession.kind === 'failed') {
-    ports.reporter.report({ kind: 'warning', error: succession.error });
-    return begin(succession.successor);
-  }
-  // As a check would not, where nothing is updated by itself now.
-  if (settings.disabled !== null || paused !== null) return recovered;
-  const successor = await successorIn(ports, current);
-  return successor === null ? recovered : begin(successor);
 }
 
 /**
