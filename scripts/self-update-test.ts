@@ -28,6 +28,7 @@ const KINDS = [
   'misreads',
   'stricter',
   'dies',
+  'deaf',
   'slowTest',
   'slowStart',
 ] as const satisfies readonly DaemonKind[];

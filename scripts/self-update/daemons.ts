@@ -16,6 +16,7 @@ const BEHAVIOURS = {
   misreads: { [RUN]: 'misreads.ts' },
   stricter: { 'src/config/load.ts': 'stricter.ts', [TIMES]: 'times.ts' },
   dies: { [TIMES]: 'dies.ts' },
+  deaf: { 'src/daemon/control.ts': 'deaf.ts', [TIMES]: 'times.ts' },
   slowTest: { [TIMES]: 'times.ts', 'src/adapters/journal-header.ts': 'slow-test.ts' },
   slowStart: { [TIMES]: 'slow-start.ts' },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, string>>>>;

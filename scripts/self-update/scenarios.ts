@@ -196,5 +196,6 @@ export const SCENARIOS: readonly Scenario[] = [
   bad('starts, but cannot read its configuration', 'misreads', 'DAEMON_FAILED', true),
   bad('cannot read the configuration in its self-test', 'stricter', 'DAEMON_SELF_TEST_FAILED', false),
   bad('acknowledges, and dies', 'dies', 'DAEMON_FAILED', true),
+  bad('takes the lock, and cannot come up', 'deaf', 'DAEMON_FAILED', true),
   ...CUTS.map(powerCut),
 ];

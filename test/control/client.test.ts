@@ -112,10 +112,14 @@ describe('the control client', () => {
     const old = await serve({ ...sampleProgress(), ended: null }, () => {
       asked.resolve(undefined);
     });
-    const following = createControlClient({ socket }).follow('a2', { pollMs: 1 });
+    const client = createControlClient({ socket });
+    const following = client.follow('a2', { pollMs: 1 });
     await asked.promise;
     old.closeAllConnections();
     await new Promise((resolve) => old.close(resolve));
+    // As often as it looks meanwhile, and more: nobody is there.
+    for (let look = 0; look < 30; look += 1)
+      await expect(client.status()).rejects.toMatchObject({ code: 'DAEMON_UNREACHABLE' });
     const next = { ...sampleProgress(), ended: { ...sampleAttempt(), outcome: 'committed' as const } };
     await serve(next, () => undefined);
     expect((await following).ended).not.toBeNull();
