@@ -1,5 +1,6 @@
 /**
- * The few system calls that Node has no words for: a socket that listens and is not accepted on, and the flags of a descriptor. Called
+ * The few system calls that Node has no words for: a socket that listens and is not accepted on, the flags of a descriptor, and waiting
+ * for a child that Node does not know. Called
  * through `node:ffi`, which Node 26.10 has without a flag (docs/decisions/0018-holding-the-listening-sockets.md).
  *
  * Invariant: nothing but whole numbers, and buffers of this file's own making, is handed to a function of the C library.
@@ -19,6 +20,7 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const FD_CLOEXEC = 1;
 const O_NONBLOCK = 0o4000;
+const WNOHANG = 1;
 
 /** Connections that wait until somebody accepts them; the kernel takes `net.core.somaxconn` where that is less. */
 const BACKLOG = 4096;
@@ -29,6 +31,7 @@ const FUNCTIONS = {
   bind: { arguments: ['i32', 'buffer', 'u32'], return: 'i32' },
   listen: { arguments: ['i32', 'i32'], return: 'i32' },
   fcntl: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
+  waitpid: { arguments: ['i32', 'buffer', 'i32'], return: 'i32' },
   __errno_location: { arguments: [], return: 'pointer' },
 } as const;
 
@@ -44,6 +47,13 @@ export interface Libc {
   setBlocking(fd: number): void;
   /** Whether the descriptor outlasts an `exec`. */
   setInherited(fd: number, inherited: boolean): void;
+  /**
+   * Waits for a child that has ended, which frees its entry in the table of processes. Never for one that Node started itself: Node
+   * would wait for it for ever.
+   *
+   * @returns whether there was one; false for a process that runs, or is nobody of ours
+   */
+  reap(pid: number): boolean;
 }
 
 type Ffi = ReturnType<typeof process.getBuiltinModule<'node:ffi'>>;
@@ -97,6 +107,8 @@ export function openLibc(): Libc {
       setInherited: (fd, inherited) => {
         done(functions.fcntl(fd, F_SETFD, inherited ? 0 : FD_CLOEXEC), 'fcntl');
       },
+      // A pid, and never -1 or a group: those are other processes as well.
+      reap: (pid) => pid > 0 && functions.waitpid(pid, Buffer.alloc(4), WNOHANG) === pid,
     };
   } catch (error) {
     throw UpdateError.from(

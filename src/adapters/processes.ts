@@ -21,6 +21,7 @@ import { nodeDisk, type Disk } from './disk.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 import { checkExecutable } from './executable.ts';
 import { GATE_WORD, gated, isAtGate } from './gate-script.ts';
+import { openLibc } from './libc.ts';
 import type { HeldSocket, ListenSockets } from './listen-sockets.ts';
 import { processGroup, type ProcessGroup } from './process-group.ts';
 import {
@@ -185,8 +186,21 @@ export function createProcesses(options: ProcessesOptions): Processes {
   /** The end of a process that this one did not start, or no longer knows as its child: nobody is told of it, so it is looked at. */
   const untilEnded = async (record: ProcessRecord): Promise<ProcessExit> => {
     while (await runsStill(record)) await clock.sleep(ADOPTED_POLL_MS, never);
-    // After `execve` it is our child still, and a zombie that keeps its exit status; nobody reaps it.
-    return (await readExitStatus(record.pid, record.startTime)) ?? { code: null, signal: null };
+    // After `execve` it is our child still, and a zombie that keeps its exit status.
+    const exit = await readExitStatus(record.pid, record.startTime);
+    if (exit !== null) void reap(record);
+    return exit ?? { code: null, signal: null };
+  };
+
+  /** Nobody else waits for what this program became the parent of by `execve`; where it is not ours, init does. */
+  const reap = async ({ pid, startTime }: ProcessRecord): Promise<void> => {
+    try {
+      // Whoever started it and knows it waits for it by itself, and has by then.
+      await clock.sleep(ADOPTED_POLL_MS, never);
+      if ((await readExitStatus(pid, startTime)) !== null) openLibc().reap(pid);
+    } catch {
+      // An entry in the table of processes is all that is lost, until the daemon ends.
+    }
   };
 
   /** Waits until the shell has become the program. */
