@@ -98,6 +98,21 @@ describe('a bundle from mirrors', () => {
     expect(failures()).toEqual([1, 1, 0]);
   });
 
+  it('that ends too early without saying so goes on at the next', async () => {
+    put(0, right.subarray(0, 30_000), source.path);
+    put(1, right.subarray(0, 40_000), source.path);
+    put(2, right, source.path);
+    expect(await fetch()).toMatchObject({ sha256, size: right.length });
+    expect(failures()).toEqual([1, 1, 0]);
+    expect(mirrors[2].requests).toEqual([`${source.path}@40000`]);
+  });
+
+  it('that is too short everywhere is an error, and each of them is put back', async () => {
+    for (const index of [0, 1, 2] as const) put(index, right.subarray(0, 30_000), source.path);
+    await expect(fetch()).rejects.toMatchObject({ code: 'DOWNLOAD_TRUNCATED' });
+    expect(failures()).toEqual([1, 1, 1]);
+  });
+
   it('that nobody has right is judged as it came', async () => {
     for (const index of [0, 1, 2] as const) put(index, Buffer.alloc(right.length), source.path);
     expect((await fetch()).sha256).not.toBe(sha256);
