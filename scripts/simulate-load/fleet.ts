@@ -54,8 +54,18 @@ const ENDED: Ended = {
   to: null,
 };
 
-/** A signal that never fires. Each wait gets its own: one for all would remember every wait that hung on it. */
-const never = (): AbortSignal => new AbortController().signal;
+/** What the services wait by. Each wait of a host gets a signal of its own: one for all would remember every wait that hung on it. */
+class Waits {
+  #last = new AbortController();
+  next(): AbortSignal {
+    this.#last = new AbortController();
+    return this.#last.signal;
+  }
+  /** Lets go of what still waits when the story is over: Node keeps it otherwise. */
+  end(): void {
+    this.#last.abort();
+  }
+}
 
 /** The ports that the services here use; all others are not there. */
 function portsFor(clock: Clock): Ports {
@@ -112,15 +122,15 @@ async function play(
       ? Promise.reject(new UpdateError('FEED_UNREACHABLE', 'nobody answers', { retry: { afterMs: null } }))
       : Promise.resolve();
   };
-  const check = async (ports: Ports): Promise<void> => {
+  const check = async (ports: Ports, waits: Waits): Promise<void> => {
     try {
-      await persistently(ports, retry, never(), ask);
-      if (time.now() >= (scenario.expiresAt ?? Infinity)) await persistently(ports, retry, never(), ask);
+      await persistently(ports, retry, waits.next(), ask);
+      if (time.now() >= (scenario.expiresAt ?? Infinity)) await persistently(ports, retry, waits.next(), ask);
     } catch (error) {
       if (UpdateError.from(error).code !== 'FEED_UNREACHABLE') throw error;
     }
   };
-  const checkForEver = async (clock: Clock): Promise<never> => {
+  const checkForEver = async (clock: Clock, waits: Waits): Promise<never> => {
     const ports = portsFor(clock);
     const settings = {
       channel: 'stable',
@@ -133,17 +143,18 @@ async function play(
       // What is left of an interval that began before.
       await clock.sleep(
         clock.random() * intervalMs(clock, { checkIntervalMs: CHECK_INTERVAL_MS, jitter: JITTER }),
-        never(),
+        waits.next(),
       );
-      await check(ports);
+      await check(ports, waits);
     }
     for (let ended: Ended | null = scenario.start === 'settled' ? ENDED : null; ; ended = ENDED) {
-      await next({ ended, paused: null, watch: null }, never());
-      await check(ports);
+      await next({ ended, paused: null, watch: null }, waits.next());
+      await check(ports, waits);
     }
   };
   const waitForWindow = async (
     clock: Clock,
+    waits: Waits,
     { opensAt, lengthMs: length }: NonNullable<Scenario['window']>,
   ): Promise<void> => {
     const [opens, closes] = [MIDNIGHT + opensAt, MIDNIGHT + opensAt + length];
@@ -160,17 +171,19 @@ async function play(
       clock,
       reporter: ports.reporter,
     });
-    await gate.pass(ENDED.attempt, PLAN, never());
-    await check(ports);
+    await gate.pass(ENDED.attempt, PLAN, waits.next());
+    await check(ports, waits);
   };
 
   const failed: unknown[] = [];
-  for (const seed of seeds) {
-    const clock = time.forHost(seed);
-    const life = window === undefined ? checkForEver(clock) : waitForWindow(clock, window);
+  const all = seeds.map((seed) => {
+    const [clock, waits] = [time.forHost(seed), new Waits()];
+    const life = window === undefined ? checkForEver(clock, waits) : waitForWindow(clock, waits, window);
     life.catch((error: unknown) => failed.push(error));
-  }
+    return waits;
+  });
   await time.runUntil(lengthMs);
+  for (const waits of all) waits.end();
   if (failed.length > 0) throw UpdateError.from(failed[0]);
 }
 
