@@ -17,7 +17,7 @@ const escape = (words: string): string => words.replaceAll('&', '&amp;').replace
 const at = (value: number): string => value.toFixed(1);
 const text = (x: number, y: number, kind: string, words: string): string =>
   `<text class="${kind}" x="${at(x)}" y="${at(y)}">${escape(words)}</text>`;
-const figure = (value: number): string => (value < 10 ? value.toFixed(1) : value.toFixed(0));
+const figure = (value: number): string => (value > 0 && value < 10 ? value.toFixed(1) : value.toFixed(0));
 
 /** The next round number above: 1, 2, 4, 5 or 8 times a power of ten. */
 function ceiling(value: number): number {
