@@ -20,7 +20,7 @@ const BUCKET_MS = 10_000;
 
 const even = evenShare(hosts, BUCKET_MS);
 console.log(
-  `${String(hosts)} hosts, seed ${String(seed)}; spread evenly they ask ${(even / 10).toFixed(1)} times a second`,
+  `${String(hosts)} hosts, seed ${String(seed)}; spread evenly they ask ${(even / (BUCKET_MS / 1000)).toFixed(1)} times a second`,
 );
 const loads = [];
 for (const scenario of SCENARIOS) {
@@ -28,12 +28,15 @@ for (const scenario of SCENARIOS) {
   const peak = Math.max(...load.requests);
   const total = load.requests.reduce((sum, count) => sum + count, 0);
   console.log(
-    `${scenario.name.padEnd(8)} ${String(total).padStart(9)} requests, at most ${(peak / 10).toFixed(1)}/s, ${(peak / even).toFixed(2)} times the even share; ${scenario.tells}`,
+    `${scenario.name.padEnd(7)} ${String(total).padStart(9)} requests, at most ${(peak / (BUCKET_MS / 1000)).toFixed(1)}/s, ${(peak / even).toFixed(2)} times the even share; ${scenario.tells}`,
   );
   loads.push({ scenario, load });
 }
 if (values.svg !== undefined)
   await writeFile(
     values.svg,
-    loadSvg(loads, `Requests a second of ${hosts.toLocaleString('en')} hosts, by 10 s`),
+    loadSvg(loads, {
+      title: `What ${hosts.toLocaleString('en')} hosts ask of their feed`,
+      even: even / (BUCKET_MS / 1000),
+    }),
   );

@@ -18,8 +18,8 @@ export interface Scenario {
   readonly name: string;
   readonly tells: string;
   readonly lengthMs: number;
-  /** How the hosts start: `settled` where they have checked before, `boot` all at once, `install` all at once and for the first time. */
-  readonly start: 'settled' | 'boot' | 'install';
+  /** How the hosts start: `settled` where they have checked before; `boot` all at once, for the first time or not. */
+  readonly start: 'settled' | 'boot';
   /** While nobody answers. */
   readonly outage?: { readonly from: number; readonly to: number };
   /** From then on the head is expired, and asked for twice. */
@@ -27,6 +27,9 @@ export interface Scenario {
   /** All hosts wait with a staged release until it opens; each looks at the head once when it goes. */
   readonly window?: { readonly opensAt: number; readonly lengthMs: number };
 }
+
+/** So many hosts are played at once. They know nothing of each other, so what they ask adds up; and memory does not grow with the fleet. */
+const AT_ONCE = 10_000;
 
 /** Requests in each `bucketMs`, from the start. */
 export interface Load {
@@ -36,7 +39,6 @@ export interface Load {
 
 const CHECK_INTERVAL_MS = 3_600_000;
 const JITTER = 0.1;
-const NEVER = new AbortController().signal;
 const MIDNIGHT = Date.UTC(2026, 0, 1);
 const PLAN = {
   from: { origin: 'baseline', version: '1.0.0' },
@@ -52,8 +54,21 @@ const ENDED: Ended = {
   to: null,
 };
 
+/** What the services wait by. Each wait of a host gets a signal of its own: one for all would remember every wait that hung on it. */
+class Waits {
+  #last = new AbortController();
+  next(): AbortSignal {
+    this.#last = new AbortController();
+    return this.#last.signal;
+  }
+  /** Lets go of what still waits when the story is over: Node keeps it otherwise. */
+  end(): void {
+    this.#last.abort();
+  }
+}
+
 /** The ports that the services here use; all others are not there. */
-function portsFor(clock: Clock, isNew: boolean): Ports {
+function portsFor(clock: Clock): Ports {
   const parts: Pick<Ports, 'clock' | 'reporter' | 'ids'> & Record<string, unknown> = {
     clock,
     reporter: { report: () => undefined },
@@ -62,7 +77,6 @@ function portsFor(clock: Clock, isNew: boolean): Ports {
     gate: {},
     nudges: noNudges,
     feed: {},
-    heads: { read: () => Promise.resolve(isNew ? null : new Uint8Array(1)) },
     host: { trust: { keys: new Map([['', {}]]) } },
   };
   return parts as unknown as Ports;
@@ -81,9 +95,23 @@ export async function simulate(
   seed: number,
   bucketMs: number,
 ): Promise<Load> {
+  const requests = new Array<number>(Math.ceil(scenario.lengthMs / bucketMs)).fill(0);
+  for (let first = 0; first < hosts; first += AT_ONCE) {
+    const end = Math.min(first + AT_ONCE, hosts);
+    const seeds = Array.from({ length: end - first }, (_, index) => seed * 1_000_003 + first + index);
+    await play(scenario, seeds, { bucketMs, requests });
+  }
+  return { bucketMs, requests };
+}
+
+/** Plays a scenario with one host for each seed, and adds what they ask to the load. */
+async function play(
+  scenario: Scenario,
+  seeds: readonly number[],
+  { bucketMs, requests }: { readonly bucketMs: number; readonly requests: number[] },
+): Promise<void> {
   const { lengthMs, outage, window } = scenario;
   const time = createVirtualClock(MIDNIGHT);
-  const requests = new Array<number>(Math.ceil(lengthMs / bucketMs)).fill(0);
   const { retry } = createFeed('http://feed.invalid');
 
   const ask = (): Promise<void> => {
@@ -94,16 +122,16 @@ export async function simulate(
       ? Promise.reject(new UpdateError('FEED_UNREACHABLE', 'nobody answers', { retry: { afterMs: null } }))
       : Promise.resolve();
   };
-  const check = async (ports: Ports): Promise<void> => {
+  const check = async (ports: Ports, waits: Waits): Promise<void> => {
     try {
-      await persistently(ports, retry, NEVER, ask);
-      if (time.now() >= (scenario.expiresAt ?? Infinity)) await persistently(ports, retry, NEVER, ask);
+      await persistently(ports, retry, waits.next(), ask);
+      if (time.now() >= (scenario.expiresAt ?? Infinity)) await persistently(ports, retry, waits.next(), ask);
     } catch (error) {
       if (UpdateError.from(error).code !== 'FEED_UNREACHABLE') throw error;
     }
   };
-  const checkForEver = async (clock: Clock): Promise<never> => {
-    const ports = portsFor(clock, scenario.start === 'install');
+  const checkForEver = async (clock: Clock, waits: Waits): Promise<never> => {
+    const ports = portsFor(clock);
     const settings = {
       channel: 'stable',
       disabled: null,
@@ -115,21 +143,22 @@ export async function simulate(
       // What is left of an interval that began before.
       await clock.sleep(
         clock.random() * intervalMs(clock, { checkIntervalMs: CHECK_INTERVAL_MS, jitter: JITTER }),
-        NEVER,
+        waits.next(),
       );
-      await check(ports);
+      await check(ports, waits);
     }
     for (let ended: Ended | null = scenario.start === 'settled' ? ENDED : null; ; ended = ENDED) {
-      await next({ ended, paused: null, watch: null }, NEVER);
-      await check(ports);
+      await next({ ended, paused: null, watch: null }, waits.next());
+      await check(ports, waits);
     }
   };
   const waitForWindow = async (
     clock: Clock,
+    waits: Waits,
     { opensAt, lengthMs: length }: NonNullable<Scenario['window']>,
   ): Promise<void> => {
     const [opens, closes] = [MIDNIGHT + opensAt, MIDNIGHT + opensAt + length];
-    const ports = portsFor(clock, false);
+    const ports = portsFor(clock);
     const gate = createGate({
       windowAt: (now) => ({
         open: now >= opens && now < closes,
@@ -142,19 +171,20 @@ export async function simulate(
       clock,
       reporter: ports.reporter,
     });
-    await gate.pass(ENDED.attempt, PLAN, NEVER);
-    await check(ports);
+    await gate.pass(ENDED.attempt, PLAN, waits.next());
+    await check(ports, waits);
   };
 
   const failed: unknown[] = [];
-  for (let host = 0; host < hosts; host += 1) {
-    const clock = time.forHost(seed * 1_000_003 + host);
-    const life = window === undefined ? checkForEver(clock) : waitForWindow(clock, window);
+  const all = seeds.map((seed) => {
+    const [clock, waits] = [time.forHost(seed), new Waits()];
+    const life = window === undefined ? checkForEver(clock, waits) : waitForWindow(clock, waits, window);
     life.catch((error: unknown) => failed.push(error));
-  }
+    return waits;
+  });
   await time.runUntil(lengthMs);
+  for (const waits of all) waits.end();
   if (failed.length > 0) throw UpdateError.from(failed[0]);
-  return { bucketMs, requests };
 }
 
 const MIN = 60_000;
@@ -163,10 +193,15 @@ const HOUR = 60 * MIN;
 /** What may bring a fleet to ask at once. */
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'steady', tells: 'hosts that have checked for long', lengthMs: 4 * HOUR, start: 'settled' },
-  { name: 'power', tells: 'all of them boot at once, after a power cut', lengthMs: 4 * HOUR, start: 'boot' },
+  {
+    name: 'start',
+    tells: 'all of them start in the same second, after a power cut or newly installed',
+    lengthMs: 4 * HOUR,
+    start: 'boot',
+  },
   {
     name: 'outage',
-    tells: 'nobody answers from 1:00 to 2:00',
+    tells: 'nobody answers from 1:00 to 2:00; then the feed is there again',
     lengthMs: 4 * HOUR,
     start: 'settled',
     outage: { from: HOUR, to: 2 * HOUR },
@@ -184,12 +219,6 @@ export const SCENARIOS: readonly Scenario[] = [
     lengthMs: 4 * HOUR,
     start: 'settled',
     window: { opensAt: HOUR, lengthMs: 4 * HOUR },
-  },
-  {
-    name: 'install',
-    tells: 'all of them are installed at once, and have never checked',
-    lengthMs: 4 * HOUR,
-    start: 'install',
   },
 ];
 

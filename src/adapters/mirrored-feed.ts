@@ -6,11 +6,14 @@
  * - A mirror can delay, never deceive: nothing here judges what is signed. What a service finds wrong it says by `doubt`, and the next
  *   mirror is asked.
  * - Whatever state they are in, some mirror is asked.
+ * - What all of them had in common was none's doing: once one answers after all were out, the others are asked in their order again.
  * - One mirror's entity tag is never shown to another; a download goes on at another mirror all the same, since its digest decides.
- * - What is remembered of them is kept in memory alone: after a restart each gets its chance again.
+ * - What is remembered of them is kept in memory alone: after a restart each gets its chance again. A verdict that outlived the network
+ *   or the place in which it was found would cost more than the one request that finds it again.
  */
+import { createHash } from 'node:crypto';
 import { UpdateError, type ErrorRecord } from '../errors.ts';
-import type { Clock, Doubt, Feed, FeedBody, HeadAnswer, MirrorHealth } from '../services/ports.ts';
+import type { Clock, Doubt, Feed, FeedBody, HeadAnswer, HeadQuery, MirrorHealth } from '../services/ports.ts';
 
 /** One mirror. */
 export interface Mirror {
@@ -32,6 +35,12 @@ interface State {
   /** On the monotonic clock, ms. */
   until: number;
   fault: ErrorRecord | null;
+}
+
+/** A head as a mirror gave it. */
+interface Given {
+  readonly etag: string;
+  readonly sha256: string;
 }
 
 /** Whether a fault may be of the file, not of the mirror: it has no such file, as no other mirror may have. */
@@ -72,7 +81,9 @@ export function createMirroredFeed(
 ): Feed & { close(): Promise<void> } {
   const all = mirrors.map(({ url, feed }) => {
     const state: State = { failures: 0, until: -Infinity, fault: null };
-    return { url, feed, state };
+    /** By channel and key. */
+    const heads = new Map<string, Given>();
+    return { url, feed, state, heads };
   });
   type Known = (typeof all)[number];
   /** Whose tag the bytes carry that are being downloaded. */
@@ -113,10 +124,13 @@ export function createMirroredFeed(
   const ask = async <T>(order: readonly Known[], request: (mirror: Known) => Promise<T>): Promise<T> => {
     const faults: { readonly url: string; readonly error: UpdateError }[] = [];
     const withoutFile: { readonly mirror: Known; readonly error: UpdateError }[] = [];
-    for (const mirror of order)
+    const allWereOut = !anyWell();
+    for (const [index, mirror] of order.entries())
       try {
         const answer = await request(mirror);
         for (const lacking of withoutFile) putBack(lacking.mirror, lacking.error);
+        // A night without a network, a head that nobody renewed: no reason to leave the operator's order for hours.
+        if (allWereOut) for (const { state } of order.slice(index + 1)) state.until = -Infinity;
         return answer;
       } catch (thrown) {
         const error = UpdateError.from(thrown);
@@ -146,13 +160,30 @@ export function createMirroredFeed(
     acquit(mirror);
   }
 
+  /** What may be asked of a mirror: by its own tag for the bytes that are here, if it gave one. */
+  const queryFor = (mirror: Known, name: string, query: HeadQuery): HeadQuery => {
+    const { etag, ...rest } = query;
+    const here = all.map(({ heads }) => heads.get(name)).find((given) => given?.etag === etag);
+    const own = mirror.heads.get(name);
+    return own !== undefined && own.sha256 === here?.sha256 ? { ...rest, etag: own.etag } : rest;
+  };
+  const remember = ({ heads }: Known, name: string, { bytes, etag }: HeadAnswer): void => {
+    if (bytes === null) return;
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    if (etag === null) heads.delete(name);
+    else heads.set(name, { etag, sha256 });
+  };
+
   const retry = all.find(({ feed }) => feed.retry !== undefined)?.feed.retry;
   return {
-    // A round asks all of them: no more requests than a single feed gets.
+    // A round asks all of them: each gets no more requests than a single feed would.
     ...(retry === undefined ? {} : { retry: { ...retry, retries: Math.ceil(retry.retries / all.length) } }),
-    head: (channel, maxBytes, signal, query): Promise<HeadAnswer> =>
+    head: (channel, maxBytes, signal, query = {}): Promise<HeadAnswer> =>
       ask(withSecondOpinion(inOrder()), async (mirror) => {
-        const answer = await mirror.feed.head(channel, maxBytes, signal, query);
+        const name = `${channel} ${query.kid ?? ''}`;
+        const asked = query.etag === undefined ? query : queryFor(mirror, name, query);
+        const answer = await mirror.feed.head(channel, maxBytes, signal, asked);
+        remember(mirror, name, answer);
         const { failures } = mirror.state;
         acquit(mirror);
         return { ...answer, doubt: doubtOf(mirror, failures) };

@@ -135,7 +135,7 @@ function describeExit({ code, signal }: ProcessExit): string {
  *
  * - `launch` resolves once the program runs (its pid is the leader's). `WORKLOAD_START_FAILED`: the program cannot be
  *   executed; `WORKLOAD_SPAWN_FAILED`: this host cannot start processes or open the output file; `LISTEN_FAILED`; `DISK_FULL`,
- *   `STATE_DIR_UNUSABLE`: the record cannot be written; `CANCELLED`. One launch at a time.
+ *   `STATE_DIR_UNUSABLE`: the record cannot be written; `CANCELLED`. One launch at a time in a place.
  * - `terminate` also sweeps a group whose leader has ended by itself; done already, it does nothing. With `graceMs` 0
  *   there is no SIGTERM. `WORKLOAD_STOP_FAILED` if something is left 5 s after SIGKILL.
  * - `endSurvivor` touches nothing unless boot id, pid and start time (or, with the leader gone, the launch id in a
@@ -349,6 +349,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
       if (record.bootId !== (await readBootId()) || !(await runsStill(record))) return null;
       const adopted: LaunchedProcess = { pid: record.pid, exited: untilEnded(record) };
       launches.set(adopted, { group: processGroup(record, clock), launchId: record.launchId });
+      check?.adopt(record.launchId);
       return adopted;
     },
 

@@ -2,7 +2,7 @@
 import { Option, type Command } from 'commander';
 import type { TrustSet } from '../bundle/trust.ts';
 import { UpdateError } from '../errors.ts';
-import type { RolloutWish } from '../publish/head-body.ts';
+import type { RolloutWish } from '../publish/rollout-line.ts';
 import type { DeltaWish } from '../publish/feed-deltas.ts';
 import type { HeadOptions, Published, PublishedRelease } from '../publish/head-options.ts';
 import { readTrustFile } from '../publish/trust-file.ts';

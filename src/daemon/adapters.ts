@@ -146,8 +146,13 @@ async function openPorts(
     reporter.report({ kind: 'warning', error: error.toRecord() });
   });
   if (sockets !== null)
-    closers.push(() => {
-      sockets.close();
+    // Before the lock is freed: who starts next binds them.
+    closers.unshift(() => {
+      try {
+        sockets.close();
+      } catch (error) {
+        reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
+      }
     });
   const probe =
     sockets === null || own.probe !== undefined

@@ -4,8 +4,9 @@ import type { Head, HeadStep, HeadTarget } from '../bundle/head.ts';
 import type { Manifest } from '../bundle/manifest.ts';
 import { UpdateError } from '../errors.ts';
 import type { ExaminedBundle, PlacedBundle } from './feed-bundle.ts';
-import { mergeTargets, rolloutOf, type HeadBody, type RolloutWish } from './head-body.ts';
+import { mergeTargets, type HeadBody } from './head-body.ts';
 import { platformName } from './inspect.ts';
+import { rolloutAgain, type RolloutWish } from './rollout-line.ts';
 
 /** The publisher's wishes that end up in a head. */
 export interface ClaimOptions {
@@ -89,7 +90,7 @@ export function nextBody(
     blocked: some(blockedAfter(previous, options)),
     targets: mergeTargets(same?.targets ?? [], placed.map(targetOf)),
     steps: some(options.steps ?? stillSteps(previous, version)),
-    rollout: rolloutOf(options.rollout, same?.rollout, now),
+    rollout: rolloutAgain(options.rollout, same, now),
     bake: options.bake ?? same?.bake,
     security: options.security ?? same?.security,
   };

@@ -1,7 +1,6 @@
 /** What a head says, its dates and its place apart. Pure. */
 import semver from 'semver';
 import type { Head, HeadRollout, HeadTarget, RolloutLine } from '../bundle/head.ts';
-import { UpdateError } from '../errors.ts';
 import { platformName } from './inspect.ts';
 
 /** What a head says of its release and of others. */
@@ -9,16 +8,6 @@ export type HeadBody = Pick<
   Head,
   'version' | 'min_version' | 'blocked' | 'targets' | 'steps' | 'rollout' | 'bake' | 'security'
 >;
-
-/** How a release shall reach a fleet: either `duration` or `percent`. */
-export interface RolloutWish {
-  /** When the first host may take it, s since 1970; unless told, what it was, and at first now. */
-  readonly start?: number | undefined;
-  /** Seconds over which the share of hosts grows from none to all. */
-  readonly duration?: number | undefined;
-  /** A fixed share of hosts, 0 to 100. */
-  readonly percent?: number | undefined;
-}
 
 /** The body of a head. */
 export function bodyOf(head: Head): HeadBody {
@@ -59,28 +48,6 @@ export function withoutGroups(body: HeadBody): HeadBody {
   if (body.rollout?.groups === undefined) return body;
   const { start, duration, percent } = body.rollout;
   return { ...body, rollout: { start, duration, percent } };
-}
-
-/**
- * The rollout that a head gets.
- *
- * @param before - what the head before said of the same release
- * @param now - ms since 1970
- * @returns the one before when nothing is wished
- * @throws UpdateError `PUBLISH_REFUSED` for both of `duration` and `percent`, or none
- */
-export function rolloutOf(
-  wish: RolloutWish | undefined,
-  before: HeadRollout | undefined,
-  now: number,
-): HeadRollout | undefined {
-  if (wish === undefined) return before;
-  const { duration, percent } = wish;
-  if ((duration === undefined) === (percent === undefined))
-    throw new UpdateError('PUBLISH_REFUSED', 'expected either a duration or a percentage of a rollout');
-  const start = wish.start ?? before?.start ?? Math.floor(now / 1000);
-  const { groups } = before ?? {};
-  return { start, duration, percent, ...(groups === undefined ? {} : { groups }) };
 }
 
 /**

@@ -15,10 +15,11 @@ import { examineBundle, placeBundle, type ExaminedBundle } from './feed-bundle.t
 import { refuseLoneDeltas, refuseOwnRules, requireSuccessor, some, targetOf } from './feed-claims.ts';
 import { makeFeedDeltas, type DeltaWish, type FeedDelta } from './feed-deltas.ts';
 import { readChannel } from './feed-heads.ts';
-import { mergeTargets, rolloutOf, sortedVersions, type HeadBody, type RolloutWish } from './head-body.ts';
+import { mergeTargets, sortedVersions, type HeadBody } from './head-body.ts';
 import type { HeadOptions, PublishedRelease } from './head-options.ts';
 import { writeHead } from './head-writer.ts';
 import { checkNamedBundle, namedBundles, type NamedBundle } from './named-bundle.ts';
+import { rolloutAgain, type RolloutWish } from './rollout-line.ts';
 
 /** What is promoted, and how. The signers are those of stable. */
 export interface PromoteOptions extends Omit<HeadOptions, 'channel'> {
@@ -143,7 +144,7 @@ function commonBody(
     // Deltas that stable has already are not lost when it is run again.
     targets: mergeTargets(same?.targets ?? [], targets),
     steps,
-    rollout: rolloutOf(rollout, same?.rollout, now),
+    rollout: rolloutAgain(rollout, same, now),
   };
 }
 

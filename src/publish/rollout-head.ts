@@ -1,9 +1,9 @@
 import type { HeadRollout, RolloutLine } from '../bundle/head.ts';
-import { rolloutLine, rolloutShare } from '../bundle/rollout.ts';
+import { rolloutLine } from '../bundle/rollout.ts';
 import { UpdateError } from '../errors.ts';
 import { editHead } from './edit-head.ts';
-import { rolloutOf, type RolloutWish } from './head-body.ts';
 import type { HeadOptions, Published } from './head-options.ts';
+import { requireGrowth, rolloutOf, type RolloutWish } from './rollout-line.ts';
 
 /** A change of a rollout. */
 export type RolloutChange =
@@ -55,30 +55,16 @@ function changed(
       const { group, wish } = change;
       if (group === undefined) return rolloutOf(wish, before, now);
       const whole = before ?? everybody(now);
-      const line = rolloutOf(wish, whole.groups?.[group], now);
+      const own = whole.groups?.[group];
+      const holding = before === undefined ? undefined : rolloutLine(whole, group);
+      // One that is like all others begins when it is told, though theirs is to come.
+      const line = rolloutOf(wish, own, now, holding);
       return line === undefined ? whole : withGroups(whole, { ...whole.groups, [group]: lineOf(line) });
     }
   }
 }
 
 const namesIn = (groups: object | undefined): string => Object.keys(groups ?? {}).join(', ') || 'none';
-
-/** Sees that no host that is offered the release now is not any more. */
-function requireGrowth(before: HeadRollout | undefined, after: HeadRollout | undefined, now: number): void {
-  const share = (rollout: HeadRollout | undefined, group: string | undefined): number =>
-    rollout === undefined ? 1 : rolloutShare(rolloutLine(rollout, group), now);
-  const groups = new Set([...Object.keys(before?.groups ?? {}), ...Object.keys(after?.groups ?? {})]);
-  for (const group of [undefined, ...groups]) {
-    const [had, has] = [share(before, group), share(after, group)];
-    if (has < had)
-      throw refused(
-        `expected a share of at least ${percent(had)}, which ${group === undefined ? 'the hosts' : `group ${group}`} are offered it by now; found ${percent(has)}: say --shrink if that is meant, it takes nothing from hosts that have it`,
-      );
-  }
-}
-
-/** Rounded up, so that who wishes just that much is not refused. */
-const percent = (share: number): string => `${String(Math.ceil(share * 10_000) / 100)} %`;
 
 /**
  * Changes the rollout of the release that a channel names. Safe to run again: unless a start is given, it stays what it was.
@@ -94,7 +80,7 @@ export async function setRollout(options: RolloutOptions): Promise<Published> {
   const { change, shrink = change.kind === 'stop' } = options;
   return editHead({ ...options, now }, (body) => {
     const rollout = changed(body.rollout, change, now);
-    if (!shrink) requireGrowth(body.rollout, rollout, now);
+    if (!shrink) requireGrowth(body.rollout, rollout, now, '--shrink');
     return { ...body, rollout };
   });
 }

@@ -38,7 +38,7 @@ async function fetchOnce(
   }
 }
 
-/** Asks until all of the file is here, from wherever it stands. */
+/** Asks until all of the file is here, from wherever it stands; where a mirror ends too early without saying so, at the next one. */
 async function fill(
   ports: Needs & { readonly feed: Feed },
   file: Growing,
@@ -47,22 +47,25 @@ async function fill(
 ): Promise<Doubt | undefined> {
   const { feed } = ports;
   let furthest = file.received;
-  if (file.received === source.size) return undefined;
   let doubt: Doubt | undefined;
-  await persistently(ports, feed.retry, signal, async (moved) => {
-    try {
-      // It broke after its last byte.
-      if (file.received < source.size) doubt = await fetchOnce(feed, file, source, signal);
-    } finally {
-      if (file.received >= furthest + PROGRESS_BYTES) moved();
-      furthest = Math.max(furthest, file.received);
-    }
-  });
-  if (file.received !== source.size)
-    throw new UpdateError(
+  // Ends: each doubt leaves one mirror less that is well.
+  while (file.received !== source.size) {
+    await persistently(ports, feed.retry, signal, async (moved) => {
+      try {
+        // It broke after its last byte.
+        if (file.received < source.size) doubt = await fetchOnce(feed, file, source, signal);
+      } finally {
+        if (file.received >= furthest + PROGRESS_BYTES) moved();
+        furthest = Math.max(furthest, file.received);
+      }
+    });
+    if (file.received === source.size) break;
+    const short = new UpdateError(
       'DOWNLOAD_TRUNCATED',
-      `expected ${String(source.size)} bytes, as the head promises; found ${String(file.received)}`,
+      `expected ${String(source.size)} bytes of ${source.path}, as the head promises; found ${String(file.received)}`,
     );
+    if (doubt?.(short.toRecord()) !== true) throw short;
+  }
   return doubt;
 }
 

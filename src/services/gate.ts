@@ -75,9 +75,19 @@ async function lookAgain(
         `other files of ${release.version} appeared on ${head.sub} while it waited`,
       );
     const { held } = await turnOf(ports, settings, head, attempt);
-    if (held !== null) return new UpdateError('HELD_BACK', held.reason);
+    if (held !== null) {
+      // The next check, which tells of it, is an interval away.
+      ports.reporter.report({ kind: 'heldBack', held });
+      return new UpdateError('HELD_BACK', held.reason);
+    }
   }
-  const reason = (await objection(ports, release)) ?? (await ports.orders.halted(release));
+  const objected = await objection(ports, release);
+  const halted = objected === null ? await ports.orders.halted(release) : null;
+  if (halted !== null) {
+    const held = { version: release.version, reason: halted.message, until: null };
+    ports.reporter.report({ kind: 'heldBack', held });
+  }
+  const reason = objected ?? halted;
   return reason === null ? null : new UpdateError(reason.code, reason.message);
 }
 

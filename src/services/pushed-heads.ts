@@ -91,7 +91,8 @@ export function createPushedHeads(
     take,
     nudges: { next },
     before: (feed) => ({
-      ...(feed.retry === undefined ? {} : { retry: feed.retry }),
+      // All that the feed can do: it may have mirrors to tell of.
+      ...feed,
       bundle: (...args) => feed.bundle(...args),
       head: async (wanted, maxBytes, signal, query) => {
         const pushed = wanted === channel && query?.kid === undefined ? await offered() : null;

@@ -5,9 +5,6 @@ import { intervalMs } from './interval.ts';
 import type { Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
 
-/** The first check of a host that has never seen a head comes within this time of the start: it was just installed. */
-const FIRST_CHECK_WITHIN_MS = 60_000;
-
 /** What replaces a release that was superseded while it waited is looked for within this time. */
 const REPLACED_WITHIN_MS = 2_000;
 
@@ -34,27 +31,16 @@ function whyNot(
   return null;
 }
 
-/** Whether no head was ever accepted here. What cannot be read was. */
-async function isNewHere({ heads }: Pick<Ports, 'heads'>, { channel }: Policy): Promise<boolean> {
-  if (channel === 'manual') return false;
-  try {
-    return (await heads.read(channel)) === null;
-  } catch {
-    return false;
-  }
-}
-
 /** When the next check is due, and why then. */
 function nextCheck(
   clock: Ports['clock'],
   settings: Policy,
   ended: Steps['schedule']['input']['ended'],
-  isNew: boolean,
 ): { wait: number; why: string } {
   const why = `every ${String(settings.checkIntervalMs / 1000)} s`;
-  // Hosts that boot at once, as after a power cut, would go on asking at once: each draws a place in the whole interval.
-  const withinMs = isNew ? FIRST_CHECK_WITHIN_MS : Infinity;
-  if (ended === null) return { wait: Math.min(settings.checkIntervalMs, withinMs) * clock.random(), why };
+  // Hosts that boot at once, as after a power cut, or were installed at once, would go on asking at once: each draws a place in the
+  // whole interval. Who wants to know at once asks for a check.
+  if (ended === null) return { wait: settings.checkIntervalMs * clock.random(), why };
   // Never again and again: only a newer head supersedes, and heads only grow.
   if (ended.error?.code === 'SUPERSEDED')
     return {
@@ -90,10 +76,7 @@ async function hintBefore(
  */
 export const schedule =
   (
-    ports: Pick<
-      Ports,
-      'clock' | 'ids' | 'journal' | 'reporter' | 'feed' | 'host' | 'gate' | 'heads' | 'nudges'
-    >,
+    ports: Pick<Ports, 'clock' | 'ids' | 'journal' | 'reporter' | 'feed' | 'host' | 'gate' | 'nudges'>,
     settings: Policy,
   ) =>
   async (input: Steps['schedule']['input'], signal: AbortSignal): Promise<Attempt> => {
@@ -112,7 +95,7 @@ export const schedule =
       reporter.report({ kind: 'nextCheck', at: null, why: held });
       for (;;) await clock.sleep(24 * 3600 * 1000, signal);
     }
-    const { wait, why } = nextCheck(clock, settings, input.ended, await isNewHere(ports, settings));
+    const { wait, why } = nextCheck(clock, settings, input.ended);
     const due = clock.monotonic() + wait;
     reporter.report({ kind: 'nextCheck', at: clock.now() + wait, why });
     const hint = await hintBefore(ports, wait, signal);

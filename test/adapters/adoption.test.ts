@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { checkSockets, type CheckSockets } from '../../src/adapters/check-sockets.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
 import { hasVariable, readBootId, readStat } from '../../src/adapters/process-identity.ts';
 import { createProcesses } from '../../src/adapters/processes.ts';
@@ -27,8 +28,9 @@ const record = async (): Promise<Record<string, unknown>> =>
   JSON.parse(await readFile(path(), 'utf8')) as Record<string, unknown>;
 const rewrite = async (change: Record<string, unknown>): Promise<void> =>
   writeFile(path(), JSON.stringify({ ...(await record()), ...change }));
-const make = (): Processes =>
+const make = (check: CheckSockets | null = null): Processes =>
   createProcesses({
+    check,
     command: ['{binary}'],
     env: {},
     recordPath: path(),
@@ -103,6 +105,27 @@ describe('a workload that an earlier daemon left running', () => {
     const beside = await before.launch(at(target.entry, '1.1.0'), never, 'beside');
     expect((await after.adopt(target))?.pid).toBe(pid);
     expect([await isRunning(pid), await isRunning(beside.pid)]).toEqual([true, false]);
+  });
+
+  it('keeps its check address, where it is drained', async () => {
+    const [was, is] = [checkSockets(shop.folder), checkSockets(shop.folder)];
+    const target = at(await shop.script('runs', RUNS));
+    await make(was).launch(target, never);
+    const again = make(is);
+    expect(is.pathOf('main')).toBeNull();
+    const adopted = await again.adopt(target);
+    expect(is.pathOf('main')).toBe(was.pathOf('main'));
+    expect(is.pathOf('main')).not.toBeNull();
+    await again.terminate(adopted!, 10_000);
+    expect(is.pathOf('main')).toBeNull();
+  });
+
+  it('has none where it was started without one', async () => {
+    const target = at(await shop.script('runs', RUNS));
+    await before.launch(target, never);
+    const check = checkSockets(shop.folder);
+    await make(check).adopt(target);
+    expect(check.pathOf('main')).toBeNull();
   });
 
   it.each([

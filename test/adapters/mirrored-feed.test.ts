@@ -158,8 +158,33 @@ describe('mirrors', () => {
     expect(await head()).toBe('head of c');
   });
 
-  it('are asked no more often than a single feed, when all of them fail', () => {
+  it('are each asked no more often than a single feed, when all of them fail', () => {
     expect(world(3).feed.retry?.retries).toBe(2);
+  });
+
+  it('that were all out are asked in their order again once one answers: it was not their doing', async () => {
+    const { head, asked, memory, clock, feed } = world();
+    for (const mirror of memory) mirror.fault = away('this host');
+    // A night without a network.
+    for (let count = 0; count < 20; count += 1) {
+      await expect(head()).rejects.toThrow('none of 3');
+      await clock.advance(60 * MINUTE);
+    }
+    for (const mirror of memory) mirror.fault = null;
+    await head();
+    asked();
+    expect([await head(), asked()]).toEqual(['head of a', 'a']);
+    expect(feed.mirrors?.().map(({ putBackUntil }) => putBackUntil)).toEqual([null, null, null]);
+  });
+
+  it('but those that did not answer together with it stay put back', async () => {
+    const { head, asked, memory } = world();
+    for (const mirror of memory) mirror.fault = away('this host');
+    await expect(head()).rejects.toThrow('none of 3');
+    // What is asked first now fails still, and so does the second.
+    memory[2]!.fault = null;
+    expect([await head(), asked()]).toEqual(['head of c', 'abcabc']);
+    expect([await head(), asked()]).toEqual(['head of c', 'c']);
   });
 
   it('that lack a file are put back only when another one has it', async () => {
@@ -196,6 +221,44 @@ describe('mirrors', () => {
     await head();
     await head();
     expect(asked()).toBe('ba');
+  });
+
+  it('are each shown the tag that they gave themselves, for the same bytes, and never another’s', async () => {
+    const { feed, memory } = world(2, [NO_DRAW, 0, 0, NO_DRAW]);
+    const [a, b] = [memory[0]!, memory[1]!];
+    const bytes = Buffer.from('the same head');
+    for (const mirror of memory) mirror.files.set('stable.jws', bytes);
+    const tagged = (mirror: MemoryFeed, tag: string): void => {
+      const { head } = mirror;
+      mirror.head = async (...args) => {
+        const answer = await head(...args);
+        const isSame = args[3]?.etag === tag;
+        return { ...answer, ...(isSame ? { bytes: null } : {}), etag: tag };
+      };
+    };
+    tagged(a, '"of a"');
+    tagged(b, '"of b"');
+    const requests = (): string[] => [...a.requests.splice(0), '|', ...b.requests.splice(0)];
+    const known = await feed.head('stable', 100, never);
+    expect([known.etag, ...requests()]).toEqual(['"of a"', 'stable.jws@0', '|']);
+    const etag = known.etag ?? '';
+    // A second opinion: it has shown no tag yet, so it is asked for all of it.
+    const opinion = await feed.head('stable', 100, never, { etag });
+    expect([opinion.bytes === null, opinion.etag, ...requests()]).toEqual([
+      false,
+      '"of b"',
+      '|',
+      'stable.jws@0',
+    ]);
+    // And by its own tag the next time, whichever of the two the host kept.
+    for (const kept of [etag, '"of b"']) {
+      const { bytes: none } = await feed.head('stable', 100, never, { etag: kept });
+      expect(none).toBeNull();
+    }
+    expect(requests()).toEqual(['stable.jws@0 "of a"', '|', 'stable.jws@0 "of b"']);
+    // One that nobody here gave, as after a restart, is shown to nobody.
+    await feed.head('stable', 100, never, { etag: '"x"' });
+    expect(requests()).toEqual(['stable.jws@0', '|']);
   });
 
   it('are not told what is wrong with the question, nor blamed when it is withdrawn', async () => {

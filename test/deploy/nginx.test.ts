@@ -179,6 +179,21 @@ describe.skipIf(!hasNginx)('a feed on nginx', () => {
     expect((await ask(path)).status).toBe(404);
   });
 
+  it.each(['edge.jws', `by-key/${KID}/edge.jws`, 'bundles/none.jws', 'none'])(
+    'says of %s, which is not there, that it may be there in a moment: a cache that asked too early keeps nobody waiting',
+    async (path) => {
+      const { status, headers } = await ask(path);
+      expect([status, headers['cache-control']]).toEqual([404, 'public, max-age=10']);
+      await put(path, Buffer.from('now it is'));
+      try {
+        if (path !== 'none')
+          expect((await ask(path)).headers['cache-control']).toMatch(/max-age=(60|31536000),/);
+      } finally {
+        await rm(join(folder, 'feed', path));
+      }
+    },
+  );
+
   it('takes nothing but questions, and shows nothing without TLS', async () => {
     const posted = await client.post(new URL('stable.jws', url), { headers: {}, body: 'x', signal: never });
     await posted.body.dump();

@@ -3,7 +3,8 @@ import type { Head } from '../../src/bundle/head.ts';
 import { blockVersions } from '../../src/publish/block.ts';
 import { refreshHead } from '../../src/publish/edit-head.ts';
 import { publishToFeed, type PublishOptions } from '../../src/publish/feed.ts';
-import type { RolloutWish } from '../../src/publish/head-body.ts';
+import { rolloutShare } from '../../src/bundle/rollout.ts';
+import type { RolloutWish } from '../../src/publish/rollout-line.ts';
 import { setRollout, type RolloutChange } from '../../src/publish/rollout-head.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { tempFolder } from '../fixtures/release.ts';
@@ -93,6 +94,66 @@ describe('setRollout', () => {
     expect(await refusal(set(feedDir, { percent: 56, start: NOW / 1000 + 86_400 }, NOW + 6 * HOUR))).toBe(
       'PUBLISH_REFUSED',
     );
+  });
+
+  it('that is to grow from now on goes on from where it is: nobody comes in by the time that has passed', async () => {
+    const feedDir = await unoffered();
+    const from = (head: Head, now: number): number => rolloutShare(head.rollout ?? { start: 0 }, now);
+    // The usual plan: nobody, a day later over 36 hours.
+    const first = await set(feedDir, { duration: 36 * 3600 }, NOW + DAY);
+    expect(first.head.rollout).toEqual({ start: (NOW + DAY) / 1000, duration: 36 * 3600 });
+    expect(await set(feedDir, { duration: 36 * 3600 }, NOW + 2 * DAY)).toMatchObject({ changed: false });
+    // Two thirds of it have passed: faster, slower, and never fewer or suddenly more.
+    for (const duration of [3600, 90 * 86_400, 36 * 3600]) {
+      const { head } = await set(feedDir, { duration }, NOW + 2 * DAY);
+      expect(from(head, NOW + 2 * DAY)).toBeGreaterThanOrEqual(2 / 3);
+      expect(from(head, NOW + 2 * DAY)).toBeLessThan(2 / 3 + 0.001);
+    }
+    const stopped = await change(feedDir, { kind: 'stop' }, NOW + 2 * DAY);
+    expect(from(stopped.head, NOW + 2 * DAY)).toBe(0);
+    const again = await set(feedDir, { duration: 3600 }, NOW + 3 * DAY);
+    expect(again.head.rollout).toEqual({ start: (NOW + 3 * DAY) / 1000, duration: 3600 });
+  });
+
+  it('that has a share grows on from it, in a group too that was like all others', async () => {
+    const feedDir = await unoffered();
+    await set(feedDir, { percent: 25 }, NOW + HOUR);
+    const grouped = await set(feedDir, { duration: 4 * 3600 }, NOW + DAY, 'canary');
+    expect(grouped.head.rollout?.groups?.['canary']).toEqual({
+      start: (NOW + DAY - HOUR) / 1000,
+      duration: 4 * 3600,
+    });
+    const { head } = await set(feedDir, { duration: 8 * 3600 }, NOW + DAY);
+    expect(head.rollout).toMatchObject({ start: (NOW + DAY - 2 * HOUR) / 1000, duration: 8 * 3600 });
+  });
+
+  it('that has not begun begins when it was to, and one of a group when it is told', async () => {
+    const start = NOW / 1000 + 7 * 86_400;
+    const { feedDir } = await feed({ rollout: { percent: 100, start } });
+    const grouped = await set(feedDir, { duration: 3600 }, NOW + HOUR, 'canary');
+    expect(grouped.head.rollout?.groups?.['canary']).toEqual({ start: (NOW + HOUR) / 1000, duration: 3600 });
+    expect((await set(feedDir, { duration: 3600 }, NOW + HOUR)).head.rollout).toMatchObject({
+      start,
+      duration: 3600,
+    });
+  });
+
+  it('that is for all does not begin anew, unless that is meant', async () => {
+    const { feedDir } = await feed();
+    expect(await refusal(set(feedDir, { duration: 3600 }))).toBe('PUBLISH_REFUSED');
+    const wish = { duration: 3600 };
+    const { head } = await change(feedDir, { kind: 'line', wish }, NOW + HOUR, true);
+    expect(head.rollout).toEqual({ start: (NOW + HOUR) / 1000, duration: 3600 });
+  });
+
+  it('is not taken back by publishing the same release again', async () => {
+    const { feedDir } = await feed({ rollout: { percent: 50 } });
+    const again = async (rollout: RolloutWish) =>
+      publishToFeed({ ...(await edge(feedDir)), bundles: [await bundle('1.1.0')], rollout });
+    await expect(again({ percent: 49 })).rejects.toThrow(
+      'expected a share of at least 50 %, which the hosts are offered it by now; found 49 %: say `core feed rollout --shrink`',
+    );
+    expect((await again({ percent: 60 })).head.rollout).toMatchObject({ percent: 60 });
   });
 
   it('stops for everybody at once, groups too, and goes on from there', async () => {

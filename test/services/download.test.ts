@@ -79,7 +79,7 @@ describe('download from a feed', () => {
     const rig = feeding(BYTES.subarray(0, 30_000));
     await expect(fetchTo(rig)).rejects.toMatchObject({
       code: 'DOWNLOAD_TRUNCATED',
-      message: 'expected 50000 bytes, as the head promises; found 30000',
+      message: 'expected 50000 bytes of bundles/x.jws, as the head promises; found 30000',
     });
     rig.feed.files.set('bundles/x.jws', BYTES);
     expect((await fetchTo(rig)).sha256).toBe(SHA);

@@ -47,6 +47,12 @@ describe('a head that is pushed', () => {
     expect(rig.feed.requests).toHaveLength(1);
   });
 
+  it('hides nothing of the feed behind it: how its mirrors are doing is told as ever', () => {
+    expect(pushed.before(rig.feed).mirrors).toBeUndefined();
+    const health = [{ url: 'https://a.example/', failures: 1, putBackUntil: NOW, fault: null }];
+    expect(pushed.before({ ...rig.feed, mirrors: () => health }).mirrors?.()).toEqual(health);
+  });
+
   it.each([
     ['that nobody signed', () => Promise.resolve(Buffer.from('a.b.c')), 1],
     ['of another channel', () => signedHead({ version: '1.1.0' }, 'edge'), 1],

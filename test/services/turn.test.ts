@@ -187,6 +187,8 @@ describe('a rollout', () => {
       await serve(rig, { ...VERSION, seq: 2, rollout: { start: SECOND, percent: 0 } });
     };
     expect(await lastLook()).toMatchObject({ go: false, error: { code: 'HELD_BACK' } });
+    // The next check is an interval away: who looks now has to see it.
+    expect(told()).toMatchObject({ version: '1.1.0', until: null });
   });
 
   it('is no longer told once there is nothing newer', async () => {

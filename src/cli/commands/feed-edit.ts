@@ -88,7 +88,11 @@ function addRollout(feed: Command, context: CliContext): void {
         .argParser(seconds)
         .conflicts('percent'),
     )
-    .option('--start <instant>', 'not before this instant; unless told, what it was, or now', instantSeconds)
+    .option(
+      '--start <instant>',
+      'not before this instant; unless told, what it was, or now; for another --duration, so that the share goes on from where it is',
+      instantSeconds,
+    )
     .option(
       '--group <name>',
       'all of this for the hosts of a group (`fleet.group`) only; daemons that are older than groups then read the heads of older keys, or none',
