@@ -8,10 +8,7 @@
  * - When `launch` rejects, nothing of it runs.
  * - What is adopted is the very process of the record: this boot, its pid and its start time.
  */
-import { spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import { UpdateError, hasErrno } from '../errors.ts';
 import type { Clock, LaunchedProcess, Place, ProcessExit, Processes, Survivor } from '../services/ports.ts';
 import type { LaunchTarget } from '../types.ts';
@@ -20,35 +17,24 @@ import type { CheckSocket, CheckSockets } from './check-sockets.ts';
 import { nodeDisk, type Disk } from './disk.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 import { checkExecutable } from './executable.ts';
-import { GATE_WORD, gated, isAtGate } from './gate-script.ts';
+import { GATE_WORD } from './gate-script.ts';
 import { openLibc } from './libc.ts';
 import type { HeldSocket, ListenSockets } from './listen-sockets.ts';
 import { processGroup, type ProcessGroup } from './process-group.ts';
-import {
-  catchesSignal,
-  hasEnded,
-  readBootId,
-  readCommandLine,
-  readExitStatus,
-  readStat,
-} from './process-identity.ts';
+import { catchesSignal, hasEnded, readBootId, readExitStatus, readStat } from './process-identity.ts';
 import {
   besideRecordPath,
   processRecordFile,
   type ProcessRecord,
   type ProcessRecordFile,
 } from './process-record.ts';
+import { describeExit, spawnGated, untilExecuted, type Spawned } from './spawn-gated.ts';
 import { workloadEnv } from './workload-env.ts';
 
-/** How long the shell may take from the open gate to its `exec`, ms; after that the launch counts as done. */
-const EXEC_BOUND_MS = 5_000;
-const EXEC_POLL_MS = 2;
 /** How often an adopted process is looked at, ms. */
 const ADOPTED_POLL_MS = 200;
 /** What tells a version that was started beside another that clients are its own now. */
 const PROMOTION = 'SIGUSR2';
-/** A shell ends with these when `exec` fails (POSIX, sh, "Exit Status"). */
-const EXEC_FAILED: readonly (number | null)[] = [126, 127];
 
 /** What {@link createProcesses} needs. */
 export interface ProcessesOptions {
@@ -72,63 +58,6 @@ export interface ProcessesOptions {
 }
 
 type HeldName = Pick<HeldSocket, 'fd' | 'name'>;
-
-interface Spawned {
-  readonly pid: number;
-  readonly gate: Socket;
-  readonly exited: Promise<ProcessExit>;
-  /** How it ended; null while it runs. */
-  exit: () => ProcessExit | null;
-  /** SIGKILL to the leader; nothing if it has ended. */
-  kill: () => void;
-}
-
-/** Waits until the child has a pid. */
-async function spawned(child: ChildProcess, gateFd: number): Promise<Spawned> {
-  let exit: ProcessExit | null = null;
-  const exited = new Promise<ProcessExit>((resolve) => {
-    child.once('exit', (code, signal) => {
-      exit = { code, signal };
-      resolve(exit);
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', reject);
-  });
-  // Later errors are failed sends of signals, which this file does not send through the child.
-  child.on('error', () => undefined);
-  const gate = child.stdio[gateFd] as Socket;
-  // A shell that has gone closes its end; `exited` tells of that.
-  gate.on('error', () => undefined);
-  return { pid: child.pid ?? 0, gate, exited, exit: () => exit, kill: () => void child.kill('SIGKILL') };
-}
-
-async function spawnGated(
-  argv: readonly string[],
-  env: Record<string, string>,
-  output: ProcessesOptions['output'],
-  sockets: readonly Pick<HeldSocket, 'fd'>[],
-): Promise<Spawned> {
-  let log: FileHandle | null = null;
-  try {
-    if (output !== 'inherit') log = await open(output.file, 'a', 0o600);
-    const out = log?.fd ?? 'inherit';
-    const { file, args, gateFd } = gated(argv, sockets.length > 0);
-    const stdio: StdioOptions =
-      sockets.length > 0 ? ['pipe', out, out, ...sockets.map(({ fd }) => fd)] : ['ignore', out, out, 'pipe'];
-    // Detached: a session and a group of its own. The program's stdin is /dev/null.
-    return await spawned(spawn(file, args, { env, detached: true, stdio }), gateFd);
-  } catch (error) {
-    throw UpdateError.from(error, 'WORKLOAD_SPAWN_FAILED', `cannot start ${argv.join(' ')}`);
-  } finally {
-    await log?.close();
-  }
-}
-
-function describeExit({ code, signal }: ProcessExit): string {
-  return signal ?? `exit code ${String(code)}`;
-}
 
 /**
  * Starts and ends the workload's processes, each launch in a session and process group of its own.
@@ -203,23 +132,6 @@ export function createProcesses(options: ProcessesOptions): Processes {
     }
   };
 
-  /** Waits until the shell has become the program. */
-  const untilExecuted = async ({ pid, exit }: Spawned, program: string): Promise<void> => {
-    const deadline = clock.monotonic() + EXEC_BOUND_MS;
-    while (exit() === null && clock.monotonic() < deadline) {
-      const commandLine = await readCommandLine(pid);
-      // Empty: a zombie, whose exit is about to be told.
-      if (commandLine !== null && commandLine !== '' && !isAtGate(commandLine)) return;
-      await clock.sleep(EXEC_POLL_MS, never);
-    }
-    const exited = exit();
-    if (exited !== null && EXEC_FAILED.includes(exited.code))
-      throw new UpdateError(
-        'WORKLOAD_START_FAILED',
-        `expected ${program} to start, found that it could not be executed (${describeExit(exited)})`,
-      );
-  };
-
   const passGate = async (
     child: Spawned,
     launchId: string,
@@ -241,7 +153,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
     const group = processGroup(identity, clock);
     child.gate.end(GATE_WORD);
     try {
-      await untilExecuted(child, program);
+      await untilExecuted(child, program, clock);
       throwIfCancelled(signal);
     } catch (error) {
       await group.end(0);

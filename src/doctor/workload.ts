@@ -76,12 +76,27 @@ function approval({ inside, config }: Patient): Finding {
     : warn(waiting, 'Approve it, and it is installed: `core sidecar approve`.');
 }
 
+/** Whether two versions could share their sockets, where they are to run at once. */
+function overlap({ config, inside }: Patient): Finding {
+  const { swap, listen } = config.workload;
+  if (swap !== 'overlap') return pass('one version follows the other: no update runs two at once');
+  if (listen.length > 0)
+    return pass(`two versions share the ${String(listen.length)} sockets of workload.listen`);
+  // Else it would not have started.
+  if (inside !== null) return pass('two versions share the sockets that systemd gave the daemon');
+  return warn(
+    'expected workload.listen beside workload.swap: overlap, found none: the daemon starts only where systemd gives it sockets',
+    'Set `workload.listen`, or let a systemd socket unit make the sockets (docs/handover.md).',
+  );
+}
+
 /** The checks of the workload, the journal, and of what an operator said. */
 export function workloadChecks(patient: Patient): Check[] {
   return [
     { name: 'updates.enabled', look: () => Promise.resolve(policy(patient)) },
     { name: 'updates.approval', look: () => Promise.resolve(approval(patient)) },
     { name: 'workload.command', look: () => command(patient) },
+    { name: 'workload.overlap', look: () => Promise.resolve(overlap(patient)) },
     { name: 'workload.running', look: () => Promise.resolve(running(patient)) },
     { name: 'probe.answers', look: (signal) => probe(patient, signal) },
     { name: 'journal.write', look: () => journal(patient) },

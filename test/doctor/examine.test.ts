@@ -28,6 +28,7 @@ describe('a host that is well', () => {
         'updates.enabled',
         'updates.approval',
         'workload.command',
+        'workload.overlap',
         'workload.running',
         'probe.answers',
         'journal.write',
@@ -81,6 +82,19 @@ describe('a host that is well', () => {
     }));
 });
 
+describe('a workload of which two versions may run at once', () => {
+  it.each([
+    [['tcp://127.0.0.1:7701'], null, 'pass: two versions share the 1 sockets of workload.listen'],
+    // A daemon that runs without them has those of systemd.
+    [[], {}, 'pass: two versions share the sockets that systemd gave the daemon'],
+  ])('has sockets to share: %j, %j', (listen, inside, expected) =>
+    inWard(async ({ examine: look }) => {
+      const report = await look({ config: { workload: { swap: 'overlap', listen } }, inside });
+      expect(finding(report, 'workload.overlap')).toBe(expected);
+    }),
+  );
+});
+
 /** Each check, made to fail on purpose. */
 const FAULTS: readonly [string, string, (ward: Ward) => Promise<DoctorReport>][] = [
   [
@@ -102,6 +116,11 @@ const FAULTS: readonly [string, string, (ward: Ward) => Promise<DoctorReport>][]
     'workload.command',
     'fail: expected a program that can be executed, found /nowhere/sidecar: no such file',
     ({ examine: look }) => look({ config: { workload: { binary: '/nowhere/sidecar' } } }),
+  ],
+  [
+    'workload.overlap',
+    'warn: expected workload.listen beside workload.swap: overlap, found none',
+    ({ examine: look }) => look({ config: { workload: { swap: 'overlap', listen: [] } }, inside: null }),
   ],
   [
     'workload.running',
@@ -408,5 +427,5 @@ it('an examination never rejects, whatever is broken', () =>
       { showUnit: () => Promise.reject(new Error('broken')) },
     );
     expect(report.result).toBe('fail');
-    expect(report.checks).toHaveLength(27);
+    expect(report.checks).toHaveLength(28);
   }));
