@@ -2,7 +2,7 @@
  * A load of HTTP and gRPC through many updates, good and bad ones: how many requests fail, how many had to be sent again, and how long the
  * longest waited, with the daemon holding the sockets and without.
  *
- *     node bench/handover.ts [--updates 20] [--program serve|gunicorn] [--plain]
+ *     node bench/handover.ts [--updates 20] [--program serve|gunicorn] [--way stop-start|handover|overlap] [--load PERCENT]
  */
 import { fork, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,11 +16,16 @@ import { watchFor } from './support/caller.ts';
 import { createDaemonRig } from './support/daemon-rig.ts';
 import { median } from './support/numbers.ts';
 
+/** How one version follows another: each with sockets of its own; on sockets that the daemon holds; on those, and beside each other. */
+export const WAYS = ['stop-start', 'handover', 'overlap'] as const;
+
+/** See {@link WAYS}. */
+export type HandoverWay = (typeof WAYS)[number];
+
 /** What is measured. */
 export interface HandoverOptions {
   readonly program: BenchProgram;
-  /** Whether the daemon holds the sockets (`workload.listen`). */
-  readonly held: boolean;
+  readonly way: HandoverWay;
   readonly updates: number;
   /** Requests a second. */
   readonly rates: Rates;
@@ -33,7 +38,7 @@ export interface HandoverOptions {
 /** What came of it. */
 export interface HandoverFigures {
   readonly program: string;
-  readonly held: boolean;
+  readonly way: HandoverWay;
   readonly updates: Readonly<Record<Kind, number>>;
   readonly requests: number;
   readonly perSecond: number;
@@ -87,7 +92,7 @@ async function coldStart(program: BenchProgram, folder: string): Promise<number>
 
 /** Runs a load through updates of a program; see the head of the file. */
 export async function measureHandover(options: HandoverOptions): Promise<HandoverFigures> {
-  const { program, held, updates, say: tell = () => undefined } = options;
+  const { program, way, updates, say: tell = () => undefined } = options;
   const rates = program.grpc
     ? options.rates
     : {
@@ -106,7 +111,8 @@ export async function measureHandover(options: HandoverOptions): Promise<Handove
       update: { rollback_timeout: ROLLBACK_TIMEOUT_S },
       workload: {
         env: { PORT: String(port), ...program.env(port, grpcPort) },
-        ...(held && { listen: sockets(port) }),
+        ...(way !== 'stop-start' && { listen: sockets(port) }),
+        ...(way === 'overlap' && { swap: 'overlap' }),
       },
       probe: { interval: 0.05 },
     }),
@@ -167,7 +173,7 @@ export async function measureHandover(options: HandoverOptions): Promise<Handove
   const requests = sum(({ sent }) => sent);
   return {
     program: program.name,
-    held,
+    way,
     updates: counts,
     requests,
     perSecond: requests / seconds,
@@ -194,14 +200,14 @@ if (import.meta.main) {
     options: {
       updates: { type: 'string', default: '20' },
       program: { type: 'string', default: 'serve' },
-      plain: { type: 'boolean', default: false },
+      way: { type: 'string', default: 'handover' },
       /** Of the full load, in percent. */
       load: { type: 'string', default: '100' },
     },
   });
   const figures = await measureHandover({
     program: values.program === 'gunicorn' ? gunicornProgram : serveProgram,
-    held: !values.plain,
+    way: WAYS.find((way) => way === values.way) ?? 'handover',
     updates: Number(values.updates),
     rates: scaled(Number(values.load) / 100),
     colds: 3,

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { build } from '../scripts/build.ts';
 import { hasGunicorn, gunicornProgram, serveProgram } from './handover/workloads.ts';
-import { FULL_LOAD, measureHandover, type HandoverFigures } from './handover.ts';
+import { FULL_LOAD, measureHandover, WAYS, type HandoverFigures, type HandoverWay } from './handover.ts';
 import { measurePair, realPairs, type DeltaFigures, type ToolFigures } from './deltas.ts';
 import { measureStart, type StartFigures } from './start.ts';
 import { mebibytes, milliseconds, ratio, seconds } from './support/numbers.ts';
@@ -89,11 +89,16 @@ function swapRows(results: readonly SwapFigures[]): Row[] {
   );
 }
 
+const WAY_WORDS: Readonly<Record<HandoverWay, string>> = {
+  'stop-start': 'stop and start',
+  handover: 'sockets held',
+  overlap: 'beside each other',
+};
+
 function handoverRows(results: readonly HandoverFigures[]): Row[] {
   return results.map((it) => {
     const count = Object.values(it.updates).reduce((sum, updates) => sum + updates, 0);
-    const sockets = it.held ? 'sockets held' : 'stop and start';
-    return row(`longest wait of ${String(it.requests)} requests, ${it.program}, ${sockets}`, {
+    return row(`longest wait of ${String(it.requests)} requests, ${it.program}, ${WAY_WORDS[it.way]}`, {
       ours: milliseconds(Math.max(...Object.values(it.longestMs))),
       reference: milliseconds(it.coldMs),
       ratio: '',
@@ -202,11 +207,11 @@ try {
   say('updates under load …');
   const handover: HandoverFigures[] = [];
   for (const program of [serveProgram, ...(hasGunicorn() ? [gunicornProgram] : [])])
-    for (const held of [true, false])
+    for (const way of WAYS.filter((way) => way !== 'overlap' || program.overlaps))
       handover.push(
         await measureHandover({
           program,
-          held,
+          way,
           updates: values.quick ? 2 : 20,
           rates: FULL_LOAD,
           colds: values.quick ? 1 : 5,

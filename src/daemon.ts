@@ -9,7 +9,7 @@ import { pageRoutes } from './control/page/routes.ts';
 import { openControl, type ControlOptions } from './daemon/control.ts';
 import { superviseOnly } from './daemon/supervise-only.ts';
 import { openTrace, traced } from './daemon/trace.ts';
-import { openUpdater, whyDisabled, type UpdaterOptions } from './updater.ts';
+import { openUpdater, whyDisabled, type StopReason, type UpdaterOptions } from './updater.ts';
 
 const pages: NonNullable<ControlOptions['pages']> = async () => pageRoutes(await pageFiles());
 
@@ -20,8 +20,12 @@ export type DaemonOptions = UpdaterOptions;
 export interface Daemon {
   /** Where there is no update logic (Kubernetes), it says why and refuses whatever would update. */
   readonly api: ControlApi;
-  /** Stops it in good order: the control API first, then the update, then the workload. */
-  stop(): Promise<void>;
+  /**
+   * Stops it in good order: the control API first, then the update, then the workload.
+   *
+   * @param why - `asked` unless told
+   */
+  stop(why?: StopReason): Promise<void>;
 }
 
 /**
@@ -75,16 +79,16 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
       pages,
     });
   } catch (error) {
-    // Frees the lock of the state directory.
-    await updater.stop();
+    // Frees the lock of the state directory. A daemon on trial that cannot listen has failed this start.
+    await updater.stop('fault');
     throw error;
   }
   updater.start();
   return {
     api: updater.api,
-    stop: async () => {
+    stop: async (why) => {
       await control.close();
-      await updater.stop();
+      await updater.stop(why);
       await trace?.close();
     },
   };

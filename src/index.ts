@@ -33,6 +33,7 @@ export type * from './control/api.ts';
 export { createControlClient, type ControlClient, type FollowOptions } from './control/client.ts';
 export type { ControlTarget } from './control/target.ts';
 export { startDaemon, type Daemon, type DaemonOptions } from './daemon.ts';
+export type { StopReason } from './updater.ts';
 export type { MetricsText } from './daemon/metrics.ts';
 export type { Embedded } from './embedded.ts';
 export { ERROR_CODES, type CodeInfo, type ErrorCode } from './error-codes.ts';

@@ -208,8 +208,12 @@ export function createSupervisor(
     start,
     beside,
     stop: async (signal) => {
-      await beside.end(signal);
-      await stopMain(signal);
+      try {
+        await beside.end(signal);
+      } finally {
+        // One that would not end must not keep the other running.
+        await stopMain(signal);
+      }
     },
     status,
     exit: (pid, signal) =>

@@ -47,6 +47,9 @@ export interface UpdaterOptions extends AdapterOptions {
   readonly adapt?: (ports: Ports) => Ports;
 }
 
+/** Why an updater is stopped: somebody wants it to, or it cannot go on. */
+export type StopReason = 'asked' | 'fault';
+
 /** An updater whose adapters are open. */
 export interface Updater {
   /** What may be asked of it. */
@@ -55,8 +58,12 @@ export interface Updater {
   metrics(): Promise<MetricsText>;
   /** Recovers what was interrupted, starts the workload, and goes on from there. */
   start(): void;
-  /** Stops it in good order: the update first, then the workload; then everything is closed. */
-  stop(): Promise<void>;
+  /**
+   * Stops it in good order: the update first, then the workload; then everything is closed.
+   *
+   * @param why - `asked` unless told; a daemon on trial that stops by a `fault` has failed this start
+   */
+  stop(why?: StopReason): Promise<void>;
 }
 
 /** Why there are no updates on this host; null when there are. */
@@ -227,13 +234,18 @@ export async function openUpdater(options: UpdaterOptions): Promise<Updater> {
       actor.start();
       opened.fleet?.begin(() => machineFacts(actor.getSnapshot()));
     },
-    stop: async () => {
+    stop: async (why = 'asked') => {
       const probing = actor.getSnapshot().matches('probing');
       actor.stop();
       await settled();
-      if (probing) await ports.journal.suspend();
-      await workload.stop(new AbortController().signal);
-      await opened.close();
+      try {
+        if (probing) await ports.journal.suspend();
+        await workload.stop(new AbortController().signal);
+      } finally {
+        // Not earlier: until then a launcher must see that this daemon runs.
+        if (why === 'asked') await opened.atRest();
+        await opened.close();
+      }
     },
   };
 }

@@ -422,6 +422,20 @@ describe('beside', () => {
     expect(await refusal(beside().relieve(NEVER))).toBe('PROBE_EXITED');
   });
 
+  it('that would not end does not keep the other running where all is stopped', async () => {
+    const main = await supervisor.start(old, NEVER);
+    const { pid } = await beside().start(fresh, NEVER);
+    const terminate = processes.terminate.bind(processes);
+    processes.terminate = (launched, graceMs) =>
+      launched.pid === pid
+        ? Promise.reject(new UpdateError('WORKLOAD_STOP_FAILED', 'state D'))
+        : terminate(launched, graceMs);
+    expect(await refusal(supervisor.stop(NEVER))).toBe('WORKLOAD_STOP_FAILED');
+    expect(processes.running()).toEqual([pid]);
+    expect(supervisor.status().state).toBe('stopped');
+    expect(main.pid).not.toBe(pid);
+  });
+
   it('runs on while the other crashes and is started again', async () => {
     const first = await supervisor.start(old, NEVER);
     const { pid } = await beside().start(fresh, NEVER);

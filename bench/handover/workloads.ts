@@ -14,6 +14,8 @@ export interface BenchProgram {
   readonly path: string;
   /** Whether it speaks gRPC too. */
   readonly grpc: boolean;
+  /** Whether two versions of it can run at once (docs/overlap.md). */
+  readonly overlaps: boolean;
   files(version: string, kind: Kind): Promise<readonly BundleFile[]>;
   /** Its environment where it listens by itself, and where it is given its sockets alike. */
   env(httpPort: number, grpcPort: number): Record<string, string>;
@@ -60,6 +62,7 @@ export const serveProgram: BenchProgram = {
   name: 'serve (Node)',
   path: '/version',
   grpc: true,
+  overlaps: true,
   files: async (version, kind) =>
     kind === 'exits' ? [exits(version)] : [file('workload', await bundled(version, kind), 0o755)],
   env: (http, grpc) => ({
@@ -80,6 +83,7 @@ export const gunicornProgram: BenchProgram = {
   name: 'gunicorn (Debian)',
   path: '/version',
   grpc: false,
+  overlaps: false,
   files: (version, kind) =>
     Promise.resolve(
       kind === 'exits'

@@ -6,11 +6,11 @@
  * - The path follows from the id of the launch: whoever finds the record of a process knows what to remove with it.
  * - The daemon keeps no descriptor of one behind the launch: when the program has gone, nobody answers there.
  */
-import { chmodSync, closeSync, readdirSync, unlinkSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { UpdateError, hasErrno } from '../errors.ts';
 import type { Place } from '../services/ports.ts';
-import { openLibc } from './libc.ts';
+import { openLibc, type Libc } from './libc.ts';
 
 /** The daemon's user alone. */
 const MODE = 0o600;
@@ -34,6 +34,8 @@ export interface CheckSockets {
   relieve(): void;
   /** Makes it, and listens. `LISTEN_FAILED` */
   open(launchId: string, place: Place): CheckSocket;
+  /** That of a launch which an earlier daemon made is the one in the place `main`; nothing where that had none. */
+  adopt(launchId: string): void;
   /** Not there: does nothing. `LISTEN_FAILED` */
   remove(launchId: string): void;
   /** Removes all of them: for when no workload runs. `LISTEN_FAILED` */
@@ -58,6 +60,7 @@ function unlink(path: string): void {
 export function checkSockets(folder: string): CheckSockets {
   const nameOf = (launchId: string): string => join(folder, `check-${launchId.slice(0, ID_LENGTH)}.sock`);
   const latest = new Map<Place, string>();
+  let libc: Libc | null = null;
   return {
     pathOf: (place) => latest.get(place) ?? null,
     relieve: () => {
@@ -69,8 +72,8 @@ export function checkSockets(folder: string): CheckSockets {
       const path = nameOf(launchId);
       unlink(path);
       try {
-        const fd = openLibc().listen({ kind: 'unix', path });
-        chmodSync(path, MODE);
+        libc ??= openLibc();
+        const fd = libc.listen({ kind: 'unix', path }, { mode: MODE });
         latest.set(place, path);
         return {
           fd,
@@ -82,6 +85,10 @@ export function checkSockets(folder: string): CheckSockets {
       } catch (error) {
         throw UpdateError.from(error, 'LISTEN_FAILED', `cannot listen on ${path}`);
       }
+    },
+    adopt: (launchId) => {
+      const path = nameOf(launchId);
+      if (existsSync(path)) latest.set('main', path);
     },
     remove: (launchId) => {
       const path = nameOf(launchId);

@@ -26,8 +26,18 @@ export interface Choice {
 const newer = (a: string, b: string): boolean =>
   semver.valid(a) !== null && semver.gte(a, '0.0.0') && semver.gt(a, b);
 
-/** The record once the daemon on trial failed. */
-export function failTrial(record: DaemonRecord, trial: Trial, why: string): DaemonRecord {
+/**
+ * The record once the daemon on trial failed.
+ *
+ * @param why - in words that follow its name
+ * @param code - whose doing it was: the daemon's, unless told
+ */
+export function failTrial(
+  record: DaemonRecord,
+  trial: Trial,
+  why: string,
+  code: 'DAEMON_FAILED' | 'HANDOVER_FAILED' = 'DAEMON_FAILED',
+): DaemonRecord & { failed: NonNullable<DaemonRecord['failed']> } {
   const { attempt, successor, seen } = trial;
   return {
     ...record,
@@ -35,14 +45,14 @@ export function failTrial(record: DaemonRecord, trial: Trial, why: string): Daem
     failed: {
       attempt,
       successor,
-      error: { code: 'DAEMON_FAILED', message: `the daemon of ${successor.ref.version} ${why}` },
+      error: { code, message: `the daemon of ${successor.ref.version} ${why}` },
       evidence: [...seen, why],
     },
   };
 }
 
 /** What is known of a daemon that is started once more: how its last start ended. */
-function ended({ starts, acknowledged, seen }: Trial): string[] {
+export function seenOf({ starts, acknowledged, seen }: Trial): string[] {
   if (starts === 0) return seen;
   const how = acknowledged ? 'ended after it had acknowledged' : 'ended before it acknowledged';
   return [...seen, `start ${String(starts)} ${how}`];
@@ -64,7 +74,7 @@ export function choose(record: DaemonRecord, installed: string): Choice {
         record: { ...record, trial: null, current: null },
         why: `the installed ${installed} is newer than ${version}, which was on trial`,
       };
-    const seen = ended(trial);
+    const seen = seenOf(trial);
     if (trial.starts >= STARTS_MAX) {
       const why = `was started ${String(trial.starts)} times and did not stay up`;
       const failed = choose(failTrial(record, { ...trial, seen }, why), installed);
@@ -72,7 +82,8 @@ export function choose(record: DaemonRecord, installed: string): Choice {
     }
     return {
       run: trial.successor,
-      record: { ...record, trial: { ...trial, starts: trial.starts + 1, seen } },
+      // Each start acknowledges for itself: one that hangs now is not up because an earlier one was.
+      record: { ...record, trial: { ...trial, starts: trial.starts + 1, acknowledged: false, seen } },
       why: `the daemon of ${version} is on trial, start ${String(trial.starts + 1)} of ${String(STARTS_MAX)}`,
     };
   }
@@ -91,9 +102,15 @@ export function choose(record: DaemonRecord, installed: string): Choice {
  * the installed program.
  *
  * @param why - what was found, in words that follow its name: `has a damaged file: …`
+ * @param code - where it is not the daemon's doing
  */
-export function passOver(record: DaemonRecord, { sha256 }: Successor, why: string): DaemonRecord {
+export function passOver(
+  record: DaemonRecord,
+  { sha256 }: Successor,
+  why: string,
+  code?: 'HANDOVER_FAILED',
+): DaemonRecord {
   const { trial, current } = record;
-  if (trial?.successor.sha256 === sha256) return failTrial(record, trial, why);
+  if (trial?.successor.sha256 === sha256) return failTrial(record, trial, why, code);
   return { ...record, current: current?.sha256 === sha256 ? null : current };
 }

@@ -4,11 +4,10 @@
  * Invariant: a file of the version store is started only after its bytes were compared with the manifest of its release.
  */
 import { createHash } from 'node:crypto';
-import { open } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { UpdateError } from '../errors.ts';
 import type { Successor } from '../types.ts';
-import type { Disk } from './disk.ts';
+import { nodeDisk, type Disk } from './disk.ts';
 import type { StatePaths } from './state-dir.ts';
 import { filesOf, isVersionName, readVersionFolder } from './version-folder.ts';
 
@@ -21,19 +20,21 @@ export interface ExecCommand {
 }
 
 /**
- * SHA-256 of a file, read in pieces.
+ * SHA-256 of a file, read in pieces, so that the event loop turns between them.
  *
- * @returns 64 hex digits; rejects with what Node rejects with
+ * @returns 64 hex digits; rejects with what the disk rejects with
  */
-export async function hashFile(path: string): Promise<string> {
+export async function hashFile(disk: Disk, path: string): Promise<string> {
   const hash = createHash('sha256');
-  const handle = await open(path, 'r');
+  // `/proc/self/exe` is a link.
+  const handle = await disk.openRead(path, 'follow');
   try {
     const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
-    for (;;) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length);
-      if (bytesRead === 0) return hash.digest('hex');
-      hash.update(buffer.subarray(0, bytesRead));
+    for (let position = 0; ;) {
+      const read = await handle.read(buffer, position);
+      if (read === 0) return hash.digest('hex');
+      hash.update(buffer.subarray(0, read));
+      position += read;
     }
   } finally {
     await handle.close();
@@ -73,7 +74,7 @@ export async function checkedDaemonFile(
   const { kind } = await disk.lstat(path);
   if (kind !== 'file')
     throw new UpdateError('VERSION_DAMAGED', `expected ${path} to be a file, found a ${kind}`);
-  const actual = await hashFile(path);
+  const actual = await hashFile(disk, path);
   if (actual !== sha256)
     throw new UpdateError(
       'VERSION_DAMAGED',
@@ -87,12 +88,17 @@ export async function checkedDaemonFile(
  *
  * @param program - absolute path
  * @param args - of the program
+ * @param disk - where the program lies; the real one unless told
  */
-export async function execCommand(program: string, args: readonly string[]): Promise<ExecCommand> {
-  const handle = await open(program, 'r');
+export async function execCommand(
+  program: string,
+  args: readonly string[],
+  disk: Disk = nodeDisk,
+): Promise<ExecCommand> {
+  const handle = await disk.openRead(program, 'follow');
   try {
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(2), 0, 2);
-    if (bytesRead === 2 && buffer.toString('latin1') === '#!')
+    const begin = Buffer.alloc(2);
+    if ((await handle.read(begin, 0)) === 2 && begin.toString('latin1') === '#!')
       return { file: process.execPath, argv: [process.execPath, ...process.execArgv, program, ...args] };
     return { file: program, argv: [program, ...args] };
   } finally {

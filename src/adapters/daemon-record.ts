@@ -4,8 +4,9 @@
  *
  * Invariants:
  * - It is replaced as a whole, durably, before what it tells of is done: a start on trial is counted before it is made.
- * - Whoever reads it may be an older daemon than the one that wrote it: members it does not know are passed over.
+ * - Whoever reads it may be an older daemon than the one that wrote it: members that it does not know are left where they are.
  */
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode } from '../error-codes.ts';
 import { hasErrno, UpdateError } from '../errors.ts';
@@ -22,7 +23,7 @@ const successor = z.object({
   sha256: digest,
 });
 
-const recordSchema = z.object({
+const shape = {
   schema: z.int().min(1),
   /** The daemon that is trusted; null: the installed one. */
   current: successor.nullable(),
@@ -52,10 +53,13 @@ const recordSchema = z.object({
     .nullable(),
   /** The daemon's process while a hand-over is watched; null once it is over, or the daemon was stopped in good order. */
   process: z.object({ bootId: z.string(), pid: z.int().min(1), startTime: z.int().min(0) }).nullable(),
-});
+};
+
+/** With what a newer daemon has put there, which stays there. */
+const recordSchema = z.looseObject(shape);
 
 /** What `daemon.json` holds, without the number of its layout. */
-export type DaemonRecord = Omit<z.infer<typeof recordSchema>, 'schema'>;
+export type DaemonRecord = Omit<z.infer<z.ZodObject<typeof shape>>, 'schema'>;
 
 /** The daemon on trial, as the record has it. */
 export type Trial = NonNullable<DaemonRecord['trial']>;
@@ -97,4 +101,24 @@ export async function writeDaemonRecord(disk: Disk, path: string, record: Daemon
       `cannot write ${path}`,
     );
   }
+}
+
+/**
+ * Moves a record aside that is none, so that the next can be written; to be called by who has the lock of the state directory. Nothing
+ * that runs depends on it: which daemon is trusted is found out anew, by a hand-over.
+ *
+ * @param error - what {@link readDaemonRecord} rejected with
+ * @returns a warning that says where it is now
+ * @throws UpdateError `error` itself, where the record could not be read at all; `STATE_DIR_UNUSABLE`
+ */
+export async function setRecordAside(disk: Disk, path: string, error: unknown): Promise<UpdateError> {
+  if (!(error instanceof UpdateError && error.cause instanceof JsonFileError)) throw error;
+  const aside = `${path}.damaged`;
+  try {
+    await disk.rename(path, aside);
+    await disk.fsyncDir(dirname(path));
+  } catch (fault) {
+    throw UpdateError.from(fault, 'STATE_DIR_UNUSABLE', `cannot move ${path} aside`);
+  }
+  return new UpdateError('STATE_DIR_UNUSABLE', `${error.message}; it is now ${aside}`, { cause: error });
 }

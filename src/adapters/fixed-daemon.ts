@@ -13,6 +13,7 @@ export function fixedDaemon(version: string): Succession {
     );
   return {
     running: () => Promise.resolve({ version, sha256: null, ref: null }),
+    origin: () => Promise.resolve(null),
     state: () => Promise.resolve({ kind: 'none' }),
     selfTest: impossible,
     become: impossible,

@@ -1,15 +1,19 @@
+import { isIP } from 'node:net';
 import type { HealthProbe } from '../services/ports.ts';
 import type { ListenSockets } from './listen-sockets.ts';
 import { listenText } from '../sockets/listen-address.ts';
 import { holdersOf } from '../sockets/net-sockets.ts';
 import type { ProbeTarget } from './probe-address.ts';
 
-/** Whether connections to `target` come to a socket that listens on `address`, as far as the two spellings tell. */
+/**
+ * Whether connections to `target` come to a socket that listens on `address`. A name may lead to any address of this host: there the
+ * port decides.
+ */
 function leadsTo(target: ProbeTarget, address: string): boolean {
   if ('path' in target) return address === `unix:${target.path}`;
-  const { port } = target;
-  const host = target.host === 'localhost' ? '127.0.0.1' : target.host;
-  const family = host.includes(':') ? 6 : 4;
+  const { host, port } = target;
+  const family = isIP(host);
+  if (family !== 4 && family !== 6) return address.startsWith('tcp:') && address.endsWith(`:${String(port)}`);
   const everyAddress = [
     listenText({ kind: 'tcp', family: 4, host: '0.0.0.0', port }),
     listenText({ kind: 'tcp', family: 6, host: '::', port }),

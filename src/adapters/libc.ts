@@ -1,10 +1,11 @@
 /**
- * The few system calls that Node has no words for: a socket that listens and is not accepted on, and the flags of a descriptor. Called
+ * The few system calls that Node has no words for: a socket that listens and is not accepted on, the flags of a descriptor, and waiting
+ * for a child that Node does not know. Called
  * through `node:ffi`, which Node 26.10 has without a flag (docs/decisions/0018-holding-the-listening-sockets.md).
  *
  * Invariant: nothing but whole numbers, and buffers of this file's own making, is handed to a function of the C library.
  */
-import { closeSync } from 'node:fs';
+import { chmodSync, closeSync, unlinkSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { UpdateError } from '../errors.ts';
 import { sockaddrOf, type ListenAddress } from '../sockets/listen-address.ts';
@@ -14,11 +15,14 @@ const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
 const F_SETFD = 2;
 const F_GETFL = 3;
 const F_SETFL = 4;
 const FD_CLOEXEC = 1;
 const O_NONBLOCK = 0o4000;
+const WNOHANG = 1;
 
 /** Connections that wait until somebody accepts them; the kernel takes `net.core.somaxconn` where that is less. */
 const BACKLOG = 4096;
@@ -29,21 +33,37 @@ const FUNCTIONS = {
   bind: { arguments: ['i32', 'buffer', 'u32'], return: 'i32' },
   listen: { arguments: ['i32', 'i32'], return: 'i32' },
   fcntl: { arguments: ['i32', 'i32', 'i32'], return: 'i32' },
+  waitpid: { arguments: ['i32', 'buffer', 'i32'], return: 'i32' },
   __errno_location: { arguments: [], return: 'pointer' },
 } as const;
+
+/** How {@link Libc.listen} makes a socket. */
+export interface ListenOptions {
+  /** Of the file of a unix socket; as the umask has it unless told. */
+  readonly mode?: number;
+  /** Whether an IPv6 socket leaves IPv4 to another one (ipv6(7), `IPV6_V6ONLY`); as the system has it unless told. */
+  readonly v6Only?: boolean;
+}
 
 /** What this program asks of the C library. */
 export interface Libc {
   /**
-   * A socket that is bound and listens, and on which nobody accepts; blocking, and closed by `exec`.
+   * A socket that is bound and listens, and on which nobody accepts; blocking, and closed by `exec`. Where it fails, no file is left.
    *
-   * @throws an error with an errno `code` (`EADDRINUSE`, `EACCES`, …)
+   * @throws an error with an errno `code` (`EADDRINUSE`, `EACCES`, …); UpdateError `LISTEN_FAILED` for a path that is too long
    */
-  listen(address: ListenAddress): number;
+  listen(address: ListenAddress, options?: ListenOptions): number;
   /** Takes `O_NONBLOCK` off the open file description, so for everybody who shares it. */
   setBlocking(fd: number): void;
   /** Whether the descriptor outlasts an `exec`. */
   setInherited(fd: number, inherited: boolean): void;
+  /**
+   * Waits for a child that has ended, which frees its entry in the table of processes. Never for one that Node started itself: Node
+   * would wait for it for ever.
+   *
+   * @returns whether there was one; false for a process that runs, or is nobody of ours
+   */
+  reap(pid: number): boolean;
 }
 
 type Ffi = ReturnType<typeof process.getBuiltinModule<'node:ffi'>>;
@@ -75,18 +95,26 @@ export function openLibc(): Libc {
       throw Object.assign(new Error(`${call}: ${code}`), { code, syscall: call });
     };
     return {
-      listen: (address) => {
+      listen: (address, { mode, v6Only = false } = {}) => {
         const { family, bytes } = sockaddrOf(address);
         const fd = done(functions.socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0), 'socket');
-        try {
+        const set = (level: number, option: number): void => {
           const yes = Buffer.from(new Int32Array([1]).buffer);
-          if (address.kind === 'tcp')
-            done(functions.setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, yes, yes.length), 'setsockopt');
+          done(functions.setsockopt(fd, level, option, yes, yes.length), 'setsockopt');
+        };
+        let made: string | null = null;
+        try {
+          if (address.kind === 'tcp') set(SOL_SOCKET, SO_REUSEADDR);
+          if (v6Only) set(IPPROTO_IPV6, IPV6_V6ONLY);
           done(functions.bind(fd, bytes, bytes.length), 'bind');
+          if (address.kind === 'unix') made = address.path;
+          // Before it listens: until then nobody can connect, whatever the umask says.
+          if (made !== null && mode !== undefined) chmodSync(made, mode);
           done(functions.listen(fd, BACKLOG), 'listen');
           return fd;
         } catch (error) {
           closeSync(fd);
+          if (made !== null) unlinkSync(made);
           throw error;
         }
       },
@@ -97,6 +125,8 @@ export function openLibc(): Libc {
       setInherited: (fd, inherited) => {
         done(functions.fcntl(fd, F_SETFD, inherited ? 0 : FD_CLOEXEC), 'fcntl');
       },
+      // A pid, and never -1 or a group: those are other processes as well.
+      reap: (pid) => pid > 0 && functions.waitpid(pid, Buffer.alloc(4), WNOHANG) === pid,
     };
   } catch (error) {
     throw UpdateError.from(

@@ -4,22 +4,19 @@
  * Invariants:
  * - The daemon never accepts: a connection waits in the kernel's queue until a version of the workload takes it.
  * - A socket that is held is never closed and bound again while this object is open: what waits in its queue would be lost.
- * - A path is unlinked only when nobody answers there, or when this object made it.
+ * - A path is unlinked only when nobody answers there, or when this object made it, or that of the daemon which became this one.
  */
-import { chmodSync, closeSync, lstatSync, unlinkSync } from 'node:fs';
+import { closeSync, unlinkSync } from 'node:fs';
 import { UpdateError, hasErrno } from '../errors.ts';
 import {
   HELD_SOCKETS_VARIABLE,
   heldSocketsText,
   type InheritedSocket,
 } from '../sockets/inherited-sockets.ts';
+import { bindSocket } from './bind-socket.ts';
 import { openLibc, type Libc } from './libc.ts';
-import { listenName, listenText, parseListen, type ListenAddress } from '../sockets/listen-address.ts';
+import { listenName, listenText, parseListen } from '../sockets/listen-address.ts';
 import { inodeOf, readNetSockets } from '../sockets/net-sockets.ts';
-import { answersAt } from './probe-address.ts';
-
-/** Who may connect to a unix socket that was made here: the daemon's user and group. */
-const UNIX_MODE = 0o660;
 
 /** A socket that listens. */
 export interface HeldSocket {
@@ -30,6 +27,8 @@ export interface HeldSocket {
   readonly address: string;
   /** What tells it from every other (`/proc/<pid>/fd`). */
   readonly inode: string;
+  /** Whether its file was made by this daemon, or by the one that it was before: then it goes with the socket. */
+  readonly made: boolean;
 }
 
 /** The sockets; none is a configuration without `workload.listen`, where systemd gave none either. */
@@ -65,62 +64,45 @@ export interface ListenSocketsOptions {
   readonly specs: readonly string[];
   /** From `takeInheritedSockets`. */
   readonly inherited: readonly InheritedSocket[];
-  /** Hears of an inherited socket that is not wanted, and is closed. */
+  /** Hears of an inherited socket that is not wanted, and is closed, or that is of a kind which is not passed on. */
   readonly warn: (error: UpdateError) => void;
 }
 
-/** The error of an address that could not be had, with what is known of who has it. */
-function failed(address: ListenAddress, error: unknown): UpdateError {
-  const where = listenText(address);
-  if (hasErrno(error, 'EADDRINUSE'))
-    return new UpdateError(
-      'LISTEN_FAILED',
-      `expected ${where} to be free, found that it is in use: by another program, or by a workload that binds it itself`,
-      { cause: error },
-    );
-  if (hasErrno(error, 'EADDRNOTAVAIL'))
-    return new UpdateError('LISTEN_FAILED', `expected ${where} to be an address of this host`, {
-      cause: error,
-    });
-  const why = hasErrno(error, 'EACCES', 'EPERM') ? ' (ports under 1024 need CAP_NET_BIND_SERVICE)' : '';
-  return UpdateError.from(
-    error,
-    'LISTEN_FAILED',
-    `cannot listen on ${where}${address.kind === 'tcp' ? why : ''}`,
-  );
-}
-
-/** Removes what a program left behind that did not clean up; what answers stays, and then cannot be bound. */
-async function removeStale(path: string): Promise<void> {
+function unlink(path: string): void {
   try {
-    if (!lstatSync(path).isSocket()) return;
-    if (!(await answersAt({ path }, new AbortController().signal))) unlinkSync(path);
+    unlinkSync(path);
   } catch (error) {
-    if (!hasErrno(error, 'ENOENT')) throw error;
+    if (!hasErrno(error, 'ENOENT')) throw UpdateError.from(error, 'LISTEN_FAILED', `cannot remove ${path}`);
   }
 }
 
-async function bind(libc: Libc, address: ListenAddress): Promise<HeldSocket> {
-  try {
-    if (address.kind === 'unix') await removeStale(address.path);
-    const fd = libc.listen(address);
-    if (address.kind === 'unix') chmodSync(address.path, UNIX_MODE);
-    return { fd, name: listenName(address), address: listenText(address), inode: inodeOf(fd) ?? '' };
-  } catch (error) {
-    throw failed(address, error);
-  }
+interface Identified {
+  readonly held: readonly HeldSocket[];
+  /** What is no listening socket of TCP, nor one at a path: it is somebody else's, or of a kind that is not passed on. */
+  readonly strange: readonly InheritedSocket[];
 }
 
-/** What was inherited, with its address; a descriptor that is no listening socket is left alone, since it is somebody else's. */
-async function identify(inherited: readonly InheritedSocket[]): Promise<HeldSocket[]> {
-  if (inherited.length === 0) return [];
+/** What was inherited, with its address. */
+async function identify(inherited: readonly InheritedSocket[]): Promise<Identified> {
+  if (inherited.length === 0) return { held: [], strange: [] };
   const listening = (await readNetSockets()).filter(({ state }) => state === 'listening');
-  return inherited.flatMap(({ fd, name }) => {
+  const held: HeldSocket[] = [];
+  const strange: InheritedSocket[] = [];
+  for (const socket of inherited) {
+    const { fd, name, made = false } = socket;
     const inode = inodeOf(fd);
-    const found = listening.find((socket) => socket.inode === inode);
-    if (inode === null || found === undefined) return [];
-    return [{ fd, name: name ?? listenName(parseListen(found.local)), address: found.local, inode }];
-  });
+    const found = listening.find((each) => each.inode === inode);
+    if (inode === null || found === undefined) strange.push(socket);
+    else
+      held.push({
+        fd,
+        name: name ?? listenName(parseListen(found.local)),
+        address: found.local,
+        inode,
+        made,
+      });
+  }
+  return { held, strange };
 }
 
 /**
@@ -133,37 +115,42 @@ async function identify(inherited: readonly InheritedSocket[]): Promise<HeldSock
  */
 export async function openListenSockets(options: ListenSocketsOptions): Promise<ListenSockets> {
   const wanted = options.specs.map(parseListen);
-  const given = await identify(options.inherited);
-  const held = new Map<string, HeldSocket>();
-  const made = new Set<string>();
+  const warn = (message: string): void => {
+    options.warn(new UpdateError('LISTEN_FAILED', message));
+  };
+  const { held: given, strange } = await identify(options.inherited);
+  for (const { fd, name } of strange)
+    warn(
+      `expected listening sockets of TCP or at a path, was given descriptor ${String(fd)} (${name ?? 'unnamed'}), which is none; it is not passed on`,
+    );
+  // More than one may have the same address (SO_REUSEPORT): each has a queue of its own, that somebody must accept from.
+  let held: readonly HeldSocket[] = [];
   for (const socket of given) {
     if (wanted.length === 0 || wanted.some((address) => listenText(address) === socket.address))
-      held.set(socket.address, socket);
+      held = [...held, socket];
     else {
       closeSync(socket.fd);
-      options.warn(
-        new UpdateError(
-          'LISTEN_FAILED',
-          `expected no socket but those of workload.listen, was given one that listens on ${socket.address}; it was closed`,
-        ),
+      warn(
+        `expected no socket but those of workload.listen, was given one that listens on ${socket.address}; it was closed`,
       );
     }
   }
   let libc: Libc | null = null;
   const getLibc = (): Libc => (libc ??= openLibc());
   // Node does so only with the lowest numbers.
-  for (const { fd } of held.values()) getLibc().setInherited(fd, false);
-  const all = (): HeldSocket[] =>
+  for (const { fd } of held) getLibc().setInherited(fd, false);
+  const all = (): readonly HeldSocket[] =>
     wanted.length === 0
-      ? [...held.values()]
-      : wanted.map((address) => held.get(listenText(address))).filter((socket) => socket !== undefined);
+      ? held
+      : wanted.flatMap((address) => held.filter((socket) => socket.address === listenText(address)));
   let opening: Promise<unknown> = Promise.resolve();
   const openAll = async (): Promise<void> => {
     for (const address of wanted) {
       const text = listenText(address);
-      if (held.has(text)) continue;
-      held.set(text, await bind(getLibc(), address));
-      if (address.kind === 'unix') made.add(address.path);
+      if (held.some((socket) => socket.address === text)) continue;
+      const fd = await bindSocket(getLibc(), address, wanted);
+      const made = address.kind === 'unix';
+      held = [...held, { fd, name: listenName(address), address: text, inode: inodeOf(fd) ?? '', made }];
     }
   };
   return {
@@ -176,7 +163,7 @@ export async function openListenSockets(options: ListenSocketsOptions): Promise<
     },
     held: all,
     makeBlocking: () => {
-      for (const { fd } of held.values()) getLibc().setBlocking(fd);
+      for (const { fd } of held) getLibc().setBlocking(fd);
     },
     carry: () => {
       const sockets = all();
@@ -185,15 +172,14 @@ export async function openListenSockets(options: ListenSocketsOptions): Promise<
       return { [HELD_SOCKETS_VARIABLE]: heldSocketsText(process.pid, sockets) };
     },
     close: () => {
-      for (const { fd } of held.values()) closeSync(fd);
-      held.clear();
-      for (const path of made)
-        try {
-          unlinkSync(path);
-        } catch (error) {
-          if (!hasErrno(error, 'ENOENT'))
-            throw UpdateError.from(error, 'LISTEN_FAILED', `cannot remove ${path}`);
-        }
+      const closing = held;
+      held = [];
+      try {
+        // While it still answers there: who starts now cannot have put a file of its own in the place of ours.
+        for (const { address, made } of closing) if (made) unlink(address.slice('unix:'.length));
+      } finally {
+        for (const { fd } of closing) closeSync(fd);
+      }
     },
   };
 }

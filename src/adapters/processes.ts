@@ -21,6 +21,7 @@ import { nodeDisk, type Disk } from './disk.ts';
 import { throwIfCancelled } from './disk-errors.ts';
 import { checkExecutable } from './executable.ts';
 import { GATE_WORD, gated, isAtGate } from './gate-script.ts';
+import { openLibc } from './libc.ts';
 import type { HeldSocket, ListenSockets } from './listen-sockets.ts';
 import { processGroup, type ProcessGroup } from './process-group.ts';
 import {
@@ -134,7 +135,7 @@ function describeExit({ code, signal }: ProcessExit): string {
  *
  * - `launch` resolves once the program runs (its pid is the leader's). `WORKLOAD_START_FAILED`: the program cannot be
  *   executed; `WORKLOAD_SPAWN_FAILED`: this host cannot start processes or open the output file; `LISTEN_FAILED`; `DISK_FULL`,
- *   `STATE_DIR_UNUSABLE`: the record cannot be written; `CANCELLED`. One launch at a time.
+ *   `STATE_DIR_UNUSABLE`: the record cannot be written; `CANCELLED`. One launch at a time in a place.
  * - `terminate` also sweeps a group whose leader has ended by itself; done already, it does nothing. With `graceMs` 0
  *   there is no SIGTERM. `WORKLOAD_STOP_FAILED` if something is left 5 s after SIGKILL.
  * - `endSurvivor` touches nothing unless boot id, pid and start time (or, with the leader gone, the launch id in a
@@ -185,8 +186,21 @@ export function createProcesses(options: ProcessesOptions): Processes {
   /** The end of a process that this one did not start, or no longer knows as its child: nobody is told of it, so it is looked at. */
   const untilEnded = async (record: ProcessRecord): Promise<ProcessExit> => {
     while (await runsStill(record)) await clock.sleep(ADOPTED_POLL_MS, never);
-    // After `execve` it is our child still, and a zombie that keeps its exit status; nobody reaps it.
-    return (await readExitStatus(record.pid, record.startTime)) ?? { code: null, signal: null };
+    // After `execve` it is our child still, and a zombie that keeps its exit status.
+    const exit = await readExitStatus(record.pid, record.startTime);
+    if (exit !== null) void reap(record);
+    return exit ?? { code: null, signal: null };
+  };
+
+  /** Nobody else waits for what this program became the parent of by `execve`; where it is not ours, init does. */
+  const reap = async ({ pid, startTime }: ProcessRecord): Promise<void> => {
+    try {
+      // Whoever started it and knows it waits for it by itself, and has by then.
+      await clock.sleep(ADOPTED_POLL_MS, never);
+      if ((await readExitStatus(pid, startTime)) !== null) openLibc().reap(pid);
+    } catch {
+      // An entry in the table of processes is all that is lost, until the daemon ends.
+    }
   };
 
   /** Waits until the shell has become the program. */
@@ -335,6 +349,7 @@ export function createProcesses(options: ProcessesOptions): Processes {
       if (record.bootId !== (await readBootId()) || !(await runsStill(record))) return null;
       const adopted: LaunchedProcess = { pid: record.pid, exited: untilEnded(record) };
       launches.set(adopted, { group: processGroup(record, clock), launchId: record.launchId });
+      check?.adopt(record.launchId);
       return adopted;
     },
 

@@ -38,6 +38,8 @@ export interface StatePaths {
   readonly orders: string;
   /** Which daemon this host runs, and which one is on trial. */
   readonly daemonRecord: string;
+  /** Held by a launcher while it decides. */
+  readonly launchLock: string;
 }
 
 /** The layout of a state directory, without a look at the disk. */
@@ -58,6 +60,7 @@ export function statePaths(root: string): StatePaths {
     lease: join(root, 'lease.json'),
     orders: join(root, 'orders'),
     daemonRecord: join(root, 'daemon.json'),
+    launchLock: join(root, 'launch.lock'),
   };
 }
 
@@ -110,6 +113,16 @@ export async function wasUsed(paths: StatePaths, disk: Disk = nodeDisk): Promise
   }
 }
 
+/**
+ * Checks, and changes nothing, that what is read from a state directory is its owner's alone: for whoever believes it before
+ * {@link openStateDir}.
+ *
+ * @throws UpdateError `STATE_DIR_UNUSABLE`; what the disk rejects with where a folder is not there
+ */
+export async function requirePrivate({ root, versions }: StatePaths, disk: Disk): Promise<void> {
+  for (const folder of [root, versions]) await requireOwn(disk, folder);
+}
+
 async function makeFolder(disk: Disk, path: string, mode: number): Promise<void> {
   if ((await statOrNull(disk, path)) !== null) return;
   try {
@@ -122,7 +135,8 @@ async function makeFolder(disk: Disk, path: string, mode: number): Promise<void>
   await disk.fsyncDir(join(path, '..'));
 }
 
-async function checkFolder(disk: Disk, path: string): Promise<void> {
+/** @returns the folder's mode */
+async function requireOwn(disk: Disk, path: string): Promise<number> {
   const { kind, mode, uid } = await disk.lstat(path);
   if (kind === 'symlink')
     throw unusable(
@@ -135,6 +149,11 @@ async function checkFolder(disk: Disk, path: string): Promise<void> {
     throw unusable(`expected ${path} to belong to uid ${String(own)}, found uid ${String(uid)}`);
   if ((mode & 0o022) !== 0)
     throw unusable(`expected ${path} to have mode 0700, found ${octal(mode)}, into which others can write`);
+  return mode;
+}
+
+async function checkFolder(disk: Disk, path: string): Promise<void> {
+  const mode = await requireOwn(disk, path);
   if ((mode & 0o777) !== 0o700) await disk.chmod(path, 0o700);
 }
 

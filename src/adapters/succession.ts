@@ -6,21 +6,24 @@
  * - That a daemon is on trial is on disk before this process becomes it, and so is its first start.
  * - Who guards the trial is a process of this, known-good program; it runs before this one gives way.
  * - A daemon is trusted only after it has acknowledged and then run for the whole probation.
+ * - The record is read and replaced by one turn at a time: the end of a probation and the next hand-over never undo each other.
  */
-import { spawn } from 'node:child_process';
 import { UpdateError } from '../errors.ts';
-import type { Clock, RunningDaemon, Succession, SuccessionState, VersionStore } from '../services/ports.ts';
+import type { Clock, Succession, SuccessionState, VersionStore } from '../services/ports.ts';
 import type { Successor } from '../types.ts';
-import type { Disk } from './disk.ts';
-import {
-  checkedDaemonFile,
-  execCommand,
-  hashFile,
-  versionOfProgram,
-  type ExecCommand,
-} from './daemon-file.ts';
+import { failTrial, seenOf, STARTS_MAX } from './daemon-choice.ts';
+import { checkedDaemonFile, execCommand, type ExecCommand } from './daemon-file.ts';
 import { isSameProcess, thisProcess } from './daemon-process.ts';
-import { readDaemonRecord, writeDaemonRecord, type DaemonRecord } from './daemon-record.ts';
+import {
+  NO_RECORD,
+  readDaemonRecord,
+  setRecordAside,
+  writeDaemonRecord,
+  type DaemonRecord,
+} from './daemon-record.ts';
+import type { Disk } from './disk.ts';
+import { identifyDaemon } from './running-daemon.ts';
+import { runSelfTest } from './self-test-run.ts';
 import type { StatePaths } from './state-dir.ts';
 
 /** How long the steps of a hand-over may take, ms. */
@@ -66,52 +69,22 @@ export interface SuccessionOptions {
 export interface DaemonSuccession extends Succession {
   /** The daemons that run, or may have to run again: their versions must stay on disk. */
   kept(): Promise<readonly Successor['ref'][]>;
-  /** The daemon stops because it was asked to: that is no failed start, and nobody starts it again. Ends the probation's clock. */
+  /**
+   * The daemon stops because it was asked to: that is no failed start, and nobody starts it again. Not to be called by one that could
+   * not start, or ends by a fault: that start counts.
+   *
+   * @throws UpdateError `STATE_DIR_UNUSABLE`, `DISK_FULL`
+   */
   atRest(): Promise<void>;
+  /** Ends the clock of the probation; it writes nothing. */
+  close(): void;
 }
-
-/** Evidence is for people: the last lines say most. */
-const STDERR_MAX = 2_000;
 
 /** Replaces this process by another program (`execve(2)`): pid, parent, children, cgroup and standard streams stay as they are. */
 export function execInto({ file, argv }: ExecCommand, env: NodeJS.ProcessEnv): void {
   if (process.execve === undefined)
     throw new UpdateError('HANDOVER_FAILED', 'expected a system with execve(2), found one without');
   process.execve(file, argv, env);
-}
-
-/** Runs a program's self-test; resolves with what it said when it failed, null when it passed. */
-function runSelfTest(
-  { file, argv }: ExecCommand,
-  env: Readonly<NodeJS.ProcessEnv>,
-  timeoutMs: number,
-  signal: AbortSignal,
-): Promise<string | null> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, argv.slice(1), {
-      // It reports to nobody, and is no daemon: the talk with the service manager is not its.
-      env: { ...env, NOTIFY_SOCKET: undefined, WATCHDOG_USEC: undefined, WATCHDOG_PID: undefined },
-      stdio: ['ignore', 'ignore', 'pipe'],
-      signal,
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-    });
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said = (said + text).slice(-STDERR_MAX);
-    });
-    child.once('error', (error) => {
-      if (signal.aborted)
-        reject(new UpdateError('CANCELLED', 'the self-test was cancelled', { cause: error }));
-      else resolve(`could not be started: ${error.message}`);
-    });
-    child.once('close', (code, killed) => {
-      if (code === 0) resolve(null);
-      else if (killed !== null && said === '')
-        resolve(`was ended by ${killed}, or gave no answer within ${String(timeoutMs / 1000)} s`);
-      else resolve(said.trim() === '' ? (killed ?? `exit code ${String(code)}`) : said.trim());
-    });
-  });
 }
 
 /**
@@ -122,35 +95,28 @@ function runSelfTest(
  * const succession = openSuccession({ disk, paths, store, clock, program, version, args: ['--config', file], env, times, leave, guard, warn });
  */
 export function openSuccession(options: SuccessionOptions): DaemonSuccession {
-  const { disk, paths, store, clock, program, version, times, exec = execInto, warn } = options;
+  const { disk, paths, clock, program, times, exec = execInto, warn } = options;
   const path = paths.daemonRecord;
   const over = new AbortController();
-  let known: Promise<RunningDaemon> | null = null;
+  const { origin, running } = identifyDaemon(options);
   let probation = false;
+  let turn: Promise<unknown> = Promise.resolve();
 
   const read = (): Promise<DaemonRecord> => readDaemonRecord(disk, path);
   const write = (record: DaemonRecord): Promise<void> => writeDaemonRecord(disk, path, record);
-
-  const identify = async (): Promise<RunningDaemon> => {
-    const name = versionOfProgram(paths, program);
-    const stored = name === null ? undefined : (await store.list()).find((each) => each.ref.version === name);
-    const daemon = stored === undefined ? null : await store.daemon(stored.ref);
-    if (stored !== undefined && daemon?.path === program)
-      return { version, sha256: daemon.sha256, ref: stored.ref };
-    try {
-      // The bytes that run, though a package may have put another file in their place; of a script Node keeps no hold.
-      const file = program === process.execPath ? '/proc/self/exe' : program;
-      return { version, sha256: await hashFile(file), ref: null };
-    } catch (error) {
-      throw UpdateError.from(error, 'STATE_DIR_UNUSABLE', `cannot read ${program}`);
-    }
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = turn.then(work);
+    turn = mine.catch(() => undefined);
+    return mine;
   };
-  const running = (): Promise<RunningDaemon> => {
-    known ??= identify().catch((error: unknown) => {
-      known = null;
-      throw error;
-    });
-    return known;
+
+  const readOrSetAside = async (): Promise<DaemonRecord> => {
+    try {
+      return await read();
+    } catch (error) {
+      warn(await setRecordAside(disk, path, error));
+      return NO_RECORD;
+    }
   };
 
   /** The record, where its trial is of the daemon that runs. */
@@ -163,28 +129,81 @@ export function openSuccession(options: SuccessionOptions): DaemonSuccession {
     return { ...record, trial };
   };
 
-  const endProbation = async (): Promise<void> => {
-    await clock.sleep(times.probationMs, over.signal);
+  const trust = async (): Promise<void> => {
     const record = await onTrial();
     if (record === null) return;
     await write({ ...record, current: record.trial.successor, trial: null, process: null });
   };
 
-  const beginProbation = (): void => {
-    if (probation) return;
-    probation = true;
-    endProbation().catch((error: unknown) => {
-      probation = false;
-      const failure = UpdateError.from(error);
-      if (failure.code !== 'CANCELLED') warn(failure);
-    });
+  const beginProbation = async (): Promise<void> => {
+    for (;;) {
+      await clock.sleep(times.probationMs, over.signal);
+      try {
+        await inTurn(trust);
+        return;
+      } catch (error) {
+        // A disk that is full now need not be so later; three restarts would go back from a daemon that is good.
+        warn(UpdateError.from(error));
+      }
+    }
+  };
+
+  /** Nothing listens any more: this program starts anew, in this very process, and says from there what went wrong. */
+  const startAnew = async (record: DaemonRecord, more: Readonly<Record<string, string>>): Promise<never> => {
+    try {
+      await write(record);
+    } catch (error) {
+      warn(UpdateError.from(error));
+    }
+    exec(await execCommand(program, options.args, disk), { ...options.env, ...more });
+    throw new UpdateError('HANDOVER_FAILED', 'expected execve(2) not to return, found that it did');
+  };
+
+  const become = async (attempt: string, successor: Successor, signal: AbortSignal): Promise<never> => {
+    const { version } = successor.ref;
+    const command = await execCommand(await checkedDaemonFile(disk, paths, successor), options.args, disk);
+    const before = await read();
+    // Where the launcher could not count a start, this daemon ran in its place: those starts that were counted still are.
+    const earlier = before.trial?.successor.sha256 === successor.sha256 ? before.trial : null;
+    if (earlier !== null && earlier.starts >= STARTS_MAX) {
+      const failed = failTrial(
+        before,
+        earlier,
+        `was started ${String(earlier.starts)} times and did not stay up`,
+      );
+      await write(failed);
+      const { error, evidence } = failed.failed;
+      throw new UpdateError(error.code, error.message, { evidence });
+    }
+    const seen = earlier === null ? [] : seenOf(earlier);
+    const trial = { attempt, successor, starts: (earlier?.starts ?? 0) + 1, acknowledged: false, seen };
+    await write({ ...before, trial, failed: null, process: await thisProcess() });
+    try {
+      await options.guard?.(attempt);
+      signal.throwIfAborted();
+    } catch (error) {
+      await write(before);
+      throw UpdateError.from(error, 'HANDOVER_FAILED', `cannot become the daemon of ${version}`);
+    }
+    let more: Readonly<Record<string, string>> = {};
+    try {
+      more = await options.leave();
+      signal.throwIfAborted();
+      exec(command, { ...options.env, ...more });
+    } catch (error) {
+      if (signal.aborted) throw new UpdateError('CANCELLED', 'the daemon was stopped before it gave way');
+      const why = `could not take over: ${UpdateError.from(error).message}`;
+      return startAnew(failTrial(before, trial, why, 'HANDOVER_FAILED'), more);
+    }
+    throw new UpdateError('HANDOVER_FAILED', 'expected execve(2) not to return, found that it did');
   };
 
   return {
     running,
+    origin,
 
     state: async (): Promise<SuccessionState> => {
-      const { trial, failed } = await read();
+      const { trial, failed } = await read().catch(() => inTurn(readOrSetAside));
       if (trial !== null) {
         const { attempt, successor, starts, acknowledged } = trial;
         return { kind: 'trial', attempt, successor, starts, acknowledged };
@@ -196,7 +215,7 @@ export function openSuccession(options: SuccessionOptions): DaemonSuccession {
     selfTest: async (successor, signal) => {
       const test = async (file: string): Promise<string | null> =>
         runSelfTest(
-          await execCommand(file, ['self-test', ...options.args]),
+          await execCommand(file, ['self-test', ...options.args], disk),
           options.env,
           times.selfTestMs,
           signal,
@@ -219,74 +238,48 @@ export function openSuccession(options: SuccessionOptions): DaemonSuccession {
       );
     },
 
-    become: async (attempt, successor, signal) => {
-      const command = await execCommand(await checkedDaemonFile(disk, paths, successor), options.args);
-      const before = await read();
-      const failed = async (error: unknown): Promise<never> => {
-        await write(before);
-        throw UpdateError.from(
-          error,
-          'HANDOVER_FAILED',
-          `cannot become the daemon of ${successor.ref.version}`,
-        );
-      };
-      const trial = { attempt, successor, starts: 1, acknowledged: false, seen: [] };
-      await write({ ...before, trial, failed: null, process: await thisProcess() });
-      try {
-        await options.guard?.(attempt);
-        signal.throwIfAborted();
-      } catch (error) {
-        return failed(error);
-      }
-      const more = await options.leave();
-      if (signal.aborted) throw new UpdateError('CANCELLED', 'the daemon was stopped before it gave way');
-      try {
-        exec(command, { ...options.env, ...more });
-      } catch (error) {
-        // Nothing listens any more: this program starts anew, in this very process, and says why.
-        const why = `could not be started: ${UpdateError.from(error).message}`;
-        await write({
-          ...before,
-          failed: {
-            attempt,
-            successor,
-            error: { code: 'HANDOVER_FAILED', message: `the daemon of ${successor.ref.version} ${why}` },
-            evidence: [why],
-          },
-        });
-        exec(await execCommand(program, options.args), { ...options.env, ...more });
-      }
-      throw new UpdateError('HANDOVER_FAILED', 'expected execve(2) not to return, found that it did');
-    },
+    become: (attempt, successor, signal) => inTurn(() => become(attempt, successor, signal)),
 
-    acknowledge: async () => {
-      const record = await onTrial();
-      if (record === null) return;
-      if (!record.trial.acknowledged)
-        await write({ ...record, trial: { ...record.trial, acknowledged: true } });
-      beginProbation();
-    },
+    acknowledge: () =>
+      inTurn(async () => {
+        const record = await onTrial();
+        if (record === null) return;
+        if (!record.trial.acknowledged)
+          await write({ ...record, trial: { ...record.trial, acknowledged: true } });
+        if (probation) return;
+        probation = true;
+        // It ends by itself, or with this daemon.
+        beginProbation().catch(() => undefined);
+      }),
 
-    settle: async () => {
-      const record = await read();
-      if (record.failed === null) return;
-      await write({ ...record, failed: null, process: record.trial === null ? null : record.process });
-    },
+    settle: () =>
+      inTurn(async () => {
+        const record = await read();
+        // A trial whose daemon does not run, though somebody decided about it: it could not be counted, or not be started.
+        const isOver = record.trial !== null && record.trial.successor.sha256 !== (await running()).sha256;
+        if (record.failed === null && !isOver) return;
+        const trial = isOver ? null : record.trial;
+        await write({ ...record, trial, failed: null, process: trial === null ? null : record.process });
+      }),
 
     kept: async () => {
       const { current, trial } = await read();
-      const { ref } = await running();
+      const ref = await origin();
       return [current?.ref, trial?.successor.ref, ref].filter((each) => each !== undefined && each !== null);
     },
 
-    atRest: async () => {
+    atRest: () =>
+      inTurn(async () => {
+        const record = await read();
+        if (!isSameProcess(record.process, await thisProcess())) return;
+        const { trial } = record;
+        // This start ends by an order, and says nothing against the daemon.
+        const starts = Math.max(0, (trial?.starts ?? 0) - 1);
+        await write({ ...record, process: null, trial: trial === null ? null : { ...trial, starts } });
+      }),
+
+    close: () => {
       over.abort();
-      const record = await read();
-      if (!isSameProcess(record.process, await thisProcess())) return;
-      const { trial } = record;
-      // This start ends by an order, and says nothing against the daemon.
-      const starts = Math.max(0, (trial?.starts ?? 0) - 1);
-      await write({ ...record, process: null, trial: trial === null ? null : { ...trial, starts } });
     },
   };
 }

@@ -142,7 +142,10 @@ const workloadShape = {
     .array(text.refine((value) => isListenSocket(value)))
     .min(1)
     .max(16)
-    .describe('a list of 1 to 16 sockets: tcp://HOST:PORT or unix:/PATH'),
+    .refine(
+      (list) => new Set(list.map((it) => it.replace('//localhost:', '//127.0.0.1:'))).size === list.length,
+    )
+    .describe('a list of 1 to 16 sockets, each once: tcp://HOST:PORT or unix:/PATH'),
   swap: oneOf(['stop-start', 'overlap']),
   drain_url: text
     .refine((value) => isPlainUrl(value, ['http:', 'https:'], true))

@@ -14,6 +14,7 @@ import type {
   StoredVersionView,
   VersionView,
 } from './api.ts';
+import { UpdateError } from '../errors.ts';
 import { readEvents } from './client-events.ts';
 import { exchange, type ControlRequest } from './exchange.ts';
 import { refusal } from './refusal.ts';
@@ -27,6 +28,8 @@ export interface FollowOptions {
   readonly until?: (progress: AttemptProgress) => boolean;
   /** Milliseconds between two looks; 200 unless told. */
   readonly pollMs?: number;
+  /** How long a daemon that has answered may be away, ms; 90000 unless told. It is for a moment when it becomes its next version. */
+  readonly awayMs?: number;
 }
 
 /** The control API from outside. Every method rejects with the `UpdateError` that the daemon gave. */
@@ -40,18 +43,43 @@ export interface ControlClient extends Omit<ControlApi, 'attempt' | 'events'> {
    * @throws UpdateError `DAEMON_UNREACHABLE` when nobody answers for a while
    */
   events(options: { readonly after?: number; readonly signal: AbortSignal }): AsyncIterable<ControlEvent>;
-  /** Looks at an attempt again and again until it has ended (or `until` says so); resolves with the last look. */
+  /**
+   * Looks at an attempt again and again until it has ended (or `until` says so); resolves with the last look. A daemon that is replaced
+   * meanwhile is waited for.
+   *
+   * @throws UpdateError `DAEMON_UNREACHABLE` when nobody answers at first, or for `awayMs` afterwards
+   */
   follow(id: string, options?: FollowOptions): Promise<AttemptProgress>;
-  /** Looks at the status until `until` is true; resolves with the last look. */
-  watch(until: (status: Status) => boolean, options?: Pick<FollowOptions, 'pollMs'>): Promise<Status>;
+  /** Looks at the status until `until` is true; resolves with the last look. It waits for a daemon as `follow` does. */
+  watch(
+    until: (status: Status) => boolean,
+    options?: Pick<FollowOptions, 'pollMs' | 'awayMs'>,
+  ): Promise<Status>;
 }
 
 const POLL_MS = 200;
 
-async function poll<T>(look: () => Promise<T>, until: (seen: T) => boolean, pollMs = POLL_MS): Promise<T> {
+/**
+ * How long a daemon that has answered may be away while it is waited for: it becomes its next version, or is started again; and when that
+ * one hangs, it takes a minute and more until the one before it is back.
+ */
+const AWAY_MS = 90_000;
+
+async function poll<T>(
+  look: () => Promise<T>,
+  until: (seen: T) => boolean,
+  { pollMs = POLL_MS, awayMs = AWAY_MS }: Pick<FollowOptions, 'pollMs' | 'awayMs'>,
+): Promise<T> {
+  let answeredAt: number | null = null;
   while (true) {
-    const seen = await look();
-    if (until(seen)) return seen;
+    try {
+      const seen = await look();
+      answeredAt = performance.now();
+      if (until(seen)) return seen;
+    } catch (error) {
+      const isAway = error instanceof UpdateError && error.code === 'DAEMON_UNREACHABLE';
+      if (!isAway || answeredAt === null || performance.now() - answeredAt > awayMs) throw error;
+    }
     await sleep(pollMs);
   }
 }
@@ -126,7 +154,7 @@ export function createControlClient(target: ControlTarget): ControlClient {
     },
     clearQuarantine: (digest) =>
       ask<VersionView>({ method: 'DELETE', path: `/v1/quarantine/${encodeURIComponent(digest)}` }),
-    follow: (id, { onProgress, until, pollMs } = {}) =>
+    follow: (id, { onProgress, until, ...times } = {}) =>
       poll(
         async () => {
           const progress = await attempt(id);
@@ -134,8 +162,8 @@ export function createControlClient(target: ControlTarget): ControlClient {
           return progress;
         },
         (progress) => progress.ended !== null || until?.(progress) === true,
-        pollMs,
+        times,
       ),
-    watch: (until, { pollMs } = {}) => poll(() => get<Status>('/v1/status'), until, pollMs),
+    watch: (until, times = {}) => poll(() => get<Status>('/v1/status'), until, times),
   };
 }

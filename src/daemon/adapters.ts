@@ -70,6 +70,8 @@ export interface OpenAdapters {
   readonly sockets: ListenSockets | null;
   /** This host's part in a fleet; null where none is configured. */
   readonly fleet: Fleet | null;
+  /** Writes that the daemon stops because it was asked to; before `close`, and not by one that could not start or has a fault. Never rejects. */
+  atRest(): Promise<void>;
   /** Closes the feed and the journal, which frees the one-daemon lock. */
   close(): Promise<void>;
 }
@@ -306,21 +308,27 @@ async function openPorts(
           reporter,
           carry: () => sockets?.carry() ?? {},
         }));
-  closers.push(async () => {
+  closers.push(() => succession.close?.());
+  const atRest = async (): Promise<void> => {
     try {
       await succession.atRest?.();
     } catch (error) {
       // The daemon stops all the same.
       reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
     }
-  });
+  };
   const approvals = own.approvals ?? openApprovals(disk, paths.approvals);
   const { workload, sockets, check } = await openWorkload(options, paths.workloadRecord, (error) => {
     reporter.report({ kind: 'warning', error: error.toRecord() });
   });
   if (sockets !== null)
-    closers.push(() => {
-      sockets.close();
+    // Before the lock is freed: who starts next binds them.
+    closers.unshift(() => {
+      try {
+        sockets.close();
+      } catch (error) {
+        reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
+      }
     });
   const probe =
     sockets === null || own.probe !== undefined
@@ -389,5 +397,5 @@ async function openPorts(
     reporter,
     host,
   };
-  return { ports, sockets, fleet };
+  return { ports, sockets, fleet, atRest };
 }

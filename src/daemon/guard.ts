@@ -5,13 +5,14 @@
  * Invariants:
  * - It sends a signal only to the process that the record names, known by boot, pid and start time.
  * - It writes the record only while the daemon is stopped (SIGSTOP), so that they never write at once.
- * - It ends by itself: with the trial, when the daemon is stopped in good order, or when its time is over.
+ * - It ends by itself: with the trial, when the daemon is stopped in good order, or when its time is over. Nothing that goes wrong meanwhile
+ *   ends it: it says so, and looks again.
  */
 import { isRunning, isSameProcess, type NamedProcess } from '../adapters/daemon-process.ts';
 import { failTrial } from '../adapters/daemon-choice.ts';
 import type { DaemonRecord } from '../adapters/daemon-record.ts';
 import type { HandOverTimes } from '../adapters/succession.ts';
-import { hasErrno } from '../errors.ts';
+import { hasErrno, UpdateError } from '../errors.ts';
 import type { Clock } from '../services/ports.ts';
 
 const POLL_MS = 250;
@@ -29,6 +30,8 @@ export interface GuardOptions {
   readonly signal?: (process: NamedProcess, name: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL') => void;
   /** Starts the launcher, where nobody else does. */
   readonly start: () => Promise<void>;
+  /** Hears of what goes wrong; of the same only once in a row. */
+  readonly warn: (error: UpdateError) => void;
 }
 
 /** Why a guard ended. */
@@ -46,7 +49,7 @@ const never = new AbortController().signal;
 
 /** Watches a trial to its end. */
 export async function guard(options: GuardOptions): Promise<GuardEnd> {
-  const { attempt, times, clock, read, write, start } = options;
+  const { attempt, times, clock, read, write, start, warn } = options;
   const { isRunning: runs = isRunning, signal = send } = options;
   const end = clock.monotonic() + STARTS * (times.acknowledgeMs + times.probationMs + times.graceMs);
   let seen: NamedProcess | null = null;
@@ -61,14 +64,19 @@ export async function guard(options: GuardOptions): Promise<GuardEnd> {
       const { trial } = record;
       if (trial?.attempt !== attempt || trial.acknowledged || !isSameProcess(record.process, found)) return;
       const why = `did not acknowledge within ${String(times.acknowledgeMs / 1000)} s`;
-      await write(failTrial(record, trial, why));
+      try {
+        await write(failTrial(record, trial, why));
+      } catch (error) {
+        // It is of no use all the same, and its starts are counted.
+        warn(UpdateError.from(error));
+      }
       signal(found, 'SIGKILL');
     } finally {
       signal(found, 'SIGCONT');
     }
   };
 
-  while (clock.monotonic() < end) {
+  const look = async (): Promise<GuardEnd | null> => {
     const record = await read();
     const { process: found, trial } = record;
     if (found === null) return trial === null && record.failed === null ? 'trusted' : 'stopped';
@@ -84,9 +92,23 @@ export async function guard(options: GuardOptions): Promise<GuardEnd> {
     } else {
       deadSince ??= clock.monotonic();
       if (clock.monotonic() - deadSince >= times.graceMs) {
-        await start();
         deadSince = clock.monotonic();
+        await start();
       }
+    }
+    return null;
+  };
+
+  let told = '';
+  while (clock.monotonic() < end) {
+    try {
+      const how = await look();
+      if (how !== null) return how;
+      told = '';
+    } catch (error) {
+      const fault = UpdateError.from(error);
+      if (fault.message !== told) warn(fault);
+      told = fault.message;
     }
     await clock.sleep(POLL_MS, never);
   }

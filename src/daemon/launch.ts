@@ -3,17 +3,21 @@
  * where it is another.
  *
  * Invariants:
- * - A start on trial is counted durably before it is made; where it cannot be counted, it is not made.
+ * - A start on trial is counted durably before it is made; where it cannot be counted, it is not made. One launcher at a time counts.
+ * - Nothing is believed that stands in a folder into which others can write.
  * - Who was started by a launcher starts what it is, and launches nothing: there is no loop.
  * - A start on trial is watched by a guard: the one of the hand-over, or, where a power cut or the end of a container ended that, another.
- * - Whatever is wrong with the record or the files, some daemon starts: at last the installed one.
+ * - Whatever is wrong with the record or the files, some daemon starts: at last the installed one. A daemon that is passed over is not
+ *   on trial any more, or the guard would take the one that runs for it.
  */
+import { systemClock } from '../adapters/clock.ts';
 import { nodeDisk, type Disk } from '../adapters/disk.ts';
 import { choose, passOver } from '../adapters/daemon-choice.ts';
 import { checkedDaemonFile, execCommand, type ExecCommand } from '../adapters/daemon-file.ts';
-import { isRunning, isSameProcess, thisProcess } from '../adapters/daemon-process.ts';
+import { isRunning, isSameProcess, thisProcess, type NamedProcess } from '../adapters/daemon-process.ts';
 import { readDaemonRecord, writeDaemonRecord, type DaemonRecord } from '../adapters/daemon-record.ts';
-import { statePaths } from '../adapters/state-dir.ts';
+import { holdLaunchLock, type LaunchLock } from '../adapters/launch-lock.ts';
+import { requirePrivate, statePaths } from '../adapters/state-dir.ts';
 import { execInto } from '../adapters/succession.ts';
 import { UpdateError } from '../errors.ts';
 
@@ -67,6 +71,8 @@ export interface LaunchOptions {
   /** Starts a guard for the trial of an attempt; null where one is there already. */
   readonly guard: ((attempt: string) => Promise<void>) | null;
   readonly disk?: Disk;
+  /** Lets one launcher at a time decide; the real lock unless told. */
+  readonly lock?: (path: string) => Promise<LaunchLock>;
   /** `execve(2)`; the real one unless told. */
   readonly exec?: (command: ExecCommand, env: NodeJS.ProcessEnv) => void;
 }
@@ -76,6 +82,77 @@ async function keep(disk: Disk, path: string, before: DaemonRecord, after: Daemo
   if (JSON.stringify(before) !== JSON.stringify(after)) await writeDaemonRecord(disk, path, after);
 }
 
+/** Whether nothing ever replaced the installed daemon, or nothing is left of it. */
+const isUnused = ({ current, trial, process }: DaemonRecord): boolean =>
+  current === null && trial === null && process === null;
+
+/** Not left to the lock of the journal: a daemon on trial may end before it is asked for, and then the wrong one would have it. */
+async function requireAlone(
+  stateDir: string,
+  watched: NamedProcess | null,
+  self: NamedProcess,
+): Promise<void> {
+  if (watched !== null && !isSameProcess(watched, self) && (await isRunning(watched)))
+    throw new UpdateError(
+      'ALREADY_RUNNING',
+      `expected to be the only daemon on ${stateDir}, found that process ${String(watched.pid)} is one`,
+    );
+}
+
+/** Becomes the daemon that the record chooses; returns where that is the installed one. */
+async function become(
+  { stateDir, installed, args, env, guard, disk = nodeDisk, exec = execInto }: LaunchOptions,
+  said: string[],
+): Promise<void> {
+  const paths = statePaths(stateDir);
+  let onDisk = await readDaemonRecord(disk, paths.daemonRecord);
+  if (isUnused(onDisk)) return;
+  const self = await thisProcess();
+  const watched = onDisk.process;
+  await requireAlone(stateDir, watched, self);
+  let record = onDisk;
+  for (;;) {
+    const { run, why, record: chosen } = choose(record, installed.version);
+    if (why !== null) said.push(why);
+    const { trial } = chosen;
+    let command: ExecCommand | null = null;
+    try {
+      if (run !== null) command = await execCommand(await checkedDaemonFile(disk, paths, run), args, disk);
+    } catch (error) {
+      if (run === null) throw error;
+      const fault = `cannot be started: ${UpdateError.from(error).message}`;
+      said.push(`the daemon of ${run.ref.version} ${fault}`);
+      record = passOver(record, run, fault);
+      continue;
+    }
+    const next = { ...chosen, process: trial !== null || watched !== null ? self : null };
+    await keep(disk, paths.daemonRecord, onDisk, next);
+    onDisk = next;
+    if (run === null || command === null) return;
+    try {
+      if (trial !== null) await guard?.(trial.attempt);
+    } catch (error) {
+      // Without one, only a daemon that hangs where nobody else watches it goes unseen.
+      said.push(UpdateError.from(error).message);
+    }
+    try {
+      exec(command, { ...env, ...launcherEnv(installed) });
+    } catch (error) {
+      // A trusted one may be started the next time.
+      if (trial === null) throw error;
+      // It must not stay on trial: its guard would take the daemon that runs instead for it.
+      const fault = `could not be started: ${UpdateError.from(error).message}`;
+      said.push(`the daemon of ${run.ref.version} ${fault}`);
+      record = passOver(next, run, fault, 'HANDOVER_FAILED');
+      continue;
+    }
+    throw new UpdateError(
+      'HANDOVER_FAILED',
+      `expected execve(2) of ${command.file} not to return, found that it did`,
+    );
+  }
+}
+
 /**
  * Chooses the daemon that runs on this host, and becomes it. Resolves where that is this program.
  *
@@ -83,55 +160,27 @@ async function keep(disk: Disk, path: string, before: DaemonRecord, after: Daemo
  * @throws UpdateError `ALREADY_RUNNING`
  */
 export async function launch(options: LaunchOptions): Promise<readonly string[]> {
-  const { stateDir, installed, args, env, guard, disk = nodeDisk, exec = execInto } = options;
+  const { stateDir, installed, disk = nodeDisk } = options;
+  const { lock = (path: string) => holdLaunchLock(path, systemClock) } = options;
   const paths = statePaths(stateDir);
   const said: string[] = [];
+  let held: LaunchLock | null = null;
   try {
-    const onDisk = await readDaemonRecord(disk, paths.daemonRecord);
-    let record = onDisk;
-    // The usual case: nothing ever replaced the installed daemon.
-    if (record.current === null && record.trial === null && record.process === null) return said;
-    const self = await thisProcess();
-    const watched = record.process;
-    // Not left to the lock: a daemon on trial may end before it is asked for, and then the wrong one would have it.
-    if (watched !== null && !isSameProcess(watched, self) && (await isRunning(watched)))
-      throw new UpdateError(
-        'ALREADY_RUNNING',
-        `expected to be the only daemon on ${stateDir}, found that process ${String(watched.pid)} is one`,
-      );
-    for (;;) {
-      const choice = choose(record, installed.version);
-      if (choice.why !== null) said.push(choice.why);
-      const { trial } = choice.record;
-      const process = trial !== null || watched !== null ? self : null;
-      const file =
-        choice.run === null ? null : await checkedDaemonFile(disk, paths, choice.run).catch(asError);
-      if (choice.run !== null && file instanceof UpdateError) {
-        const why = `cannot be started: ${file.message}`;
-        said.push(`the daemon of ${choice.run.ref.version} ${why}`);
-        record = passOver(record, choice.run, why);
-        continue;
-      }
-      await keep(disk, paths.daemonRecord, onDisk, { ...choice.record, process });
-      if (typeof file !== 'string') return said;
-      try {
-        if (trial !== null) await guard?.(trial.attempt);
-      } catch (error) {
-        // Without one, only a daemon that hangs where nobody else watches it goes unseen.
-        said.push(UpdateError.from(error).message);
-      }
-      exec(await execCommand(file, args), { ...env, ...launcherEnv(installed) });
-      throw new UpdateError(
-        'HANDOVER_FAILED',
-        `expected execve(2) of ${file} not to return, found that it did`,
-      );
-    }
+    // The usual case, at no cost.
+    if (isUnused(await readDaemonRecord(disk, paths.daemonRecord))) return said;
+    // Before anything is believed that stands there.
+    await requirePrivate(paths, disk);
+    held = await lock(paths.launchLock);
+    if (held.missing !== null)
+      said.push(`another start at the same instant would not be noticed: ${held.missing}`);
+    await become(options, said);
+    return said;
   } catch (error) {
     if (error instanceof UpdateError && error.code === 'ALREADY_RUNNING') throw error;
     // A record that cannot be read or written, or a system that refuses to start the file: this program is there, and works.
     said.push(`${installed.version} runs, the installed daemon: ${UpdateError.from(error).message}`);
     return said;
+  } finally {
+    held?.release();
   }
 }
-
-const asError = (error: unknown): UpdateError => UpdateError.from(error);

@@ -6,7 +6,7 @@ import { createServiceManager, takeNotifySettings } from '../adapters/service-ma
 import { complain } from '../complain.ts';
 import { explain, loadConfig, stateDirIn } from '../config/index.ts';
 import { startDaemon } from '../daemon.ts';
-import { whyDisabled } from '../updater.ts';
+import { whyDisabled, type StopReason } from '../updater.ts';
 import { embedded } from '../embedded.ts';
 import type { UpdateError } from '../errors.ts';
 import { openInspector } from './inspector.ts';
@@ -150,16 +150,18 @@ async function run({ configPath, program, inspect = false }: RunOptions): Promis
     stopTimeoutMs: config.workload.stopTimeoutMs,
     warn,
   });
+  let why: StopReason = 'asked';
   try {
     const signal = await Promise.race([stop, fatal.promise]);
     logger.info(`stopping on ${signal}`);
     return 0;
   } catch (error) {
+    why = 'fault';
     logger.fatal({ err: error }, 'this is a bug: the update machine ended; stopping');
     return 1;
   } finally {
     announcer.stopping();
-    await daemon.stop();
+    await daemon.stop(why);
     await announcer.close();
     inspector?.close();
     logger.info('stopped');

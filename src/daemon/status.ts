@@ -202,10 +202,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
     readable(ports.quarantine.list(), []),
     readable(versionFloor(ports), null),
     readable(ports.journal.history(HISTORY_LOOKED_AT), []),
-    readable(
-      ports.succession.running().then(({ ref }) => ref),
-      null,
-    ),
+    readable(ports.succession.origin(), null),
     readable(ports.succession.state(), { kind: 'none' } as const),
     readable(sources.fleet?.report() ?? Promise.resolve(null), null),
   ]);

@@ -2,6 +2,7 @@ import semver from 'semver';
 import { UpdateError } from '../errors.ts';
 import type { HandedOver, Steps } from '../steps.ts';
 import type { Ports } from './ports.ts';
+import type { Settings } from './settings.ts';
 
 /**
  * `handingOver`: the daemon gives way to the one in the release. It is one step in three daemons: the old one validates the new one and
@@ -12,7 +13,16 @@ import type { Ports } from './ports.ts';
  * `STATE_DIR_UNUSABLE`
  */
 export const handOver =
-  ({ succession, store, gate, quarantine }: Pick<Ports, 'succession' | 'store' | 'gate' | 'quarantine'>) =>
+  (
+    {
+      succession,
+      store,
+      gate,
+      quarantine,
+      clock,
+    }: Pick<Ports, 'succession' | 'store' | 'gate' | 'quarantine' | 'clock'>,
+    settings: Pick<Settings, 'disabled'>,
+  ) =>
   async ({ attempt, successor }: Steps['handOver']['input'], signal: AbortSignal): Promise<HandedOver> => {
     const running = await succession.running();
     if (running.sha256 === successor.sha256) {
@@ -21,11 +31,23 @@ export const handOver =
       return { note: `the daemon is ${running.version} now` };
     }
     const state = await succession.state();
-    if (state.kind === 'failed' && state.successor.sha256 === successor.sha256) {
-      const failure = new UpdateError(state.error.code, state.error.message, { evidence: state.evidence });
-      if (failure.info.blames !== 'release') await succession.settle();
-      throw failure;
+    if (state.kind === 'failed') {
+      const { error, evidence, successor: failed } = state;
+      const failure = new UpdateError(error.code, error.message, { evidence });
+      const isBlamed = failure.info.blames === 'release';
+      if (failed.sha256 === successor.sha256) {
+        if (!isBlamed) await succession.settle();
+        throw failure;
+      }
+      // Of an earlier hand-over, which nobody told of: this one would have it forgotten.
+      const about = { digest: failed.sha256, version: failed.ref.version, role: 'daemon' } as const;
+      if (isBlamed)
+        await quarantine.add({ ...about, at: clock.now(), attempt: state.attempt, reason: error, evidence });
+      await succession.settle();
     }
+    // An operator switched updates off after this attempt had begun.
+    if (settings.disabled !== null)
+      throw new UpdateError('HANDOVER_FAILED', `expected updates to be on, found that ${settings.disabled}`);
     const known = await quarantine.get(successor.sha256);
     if (known !== null)
       throw new UpdateError('DAEMON_FAILED', known.reason.message, { evidence: known.evidence });

@@ -188,7 +188,7 @@ export function services(ports: Ports, settings: Settings, observe: StepObserver
     drain: door('drain', drain(ports)),
     probe: door('probe', probe(ports, settings)),
     commit: door('commit', commit(ports, settings)),
-    handOver: door('handOver', handOver(ports)),
+    handOver: door('handOver', handOver(ports, settings)),
     rollback: door('rollback', rollback(ports, settings)),
     quarantine: door('quarantine', quarantine(ports)),
   };

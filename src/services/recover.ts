@@ -243,10 +243,7 @@ async function daemonLeft(
     const plan = { from: current, to: successor.ref };
     return { next: 'handingOver', attempt, plan, successor, afterCommit, watch, paused };
   };
-  if (succession.kind === 'trial') {
-    await orWarn(ports, ports.succession.acknowledge());
-    return recovered;
-  }
+  if (succession.kind === 'trial') return recovered;
   if (succession.kind === 'failed') {
     ports.reporter.report({ kind: 'warning', error: succession.error });
     return begin(succession.successor);
@@ -266,63 +263,77 @@ async function daemonLeft(
 export const recover =
   (ports: Needs, settings: Policy) =>
   async (_input: unknown, signal: AbortSignal): Promise<Recovered> => {
-    const { store, downloads, journal } = ports;
     const succession = await successionState(ports);
-    const adopting = succession.kind !== 'none';
-    if (!adopting) await endSurvivor(ports);
-    // What lies about is in nobody's way; a workload that does not run is.
-    await orWarn(ports, store.tidy());
-    await orWarn(ports, downloads.remove('unpacked'));
-    const paused = await pauseOf(ports);
-    const inFlight = await journal.inFlight();
-    const settled = async (ended: Ended | null): Promise<Recovered> => {
-      const recovered = await settle(ports, settings, ended, paused, adopting, signal);
-      return recovered.next === 'idle' ? daemonLeft(ports, settings, recovered, succession) : recovered;
-    };
-    if (inFlight === null) return settled(null);
-    const { attempt, state, facts, suspended } = inFlight;
-    if (facts.plan === undefined) return settled(endedByInterruption(inFlight, interruptedMessage(inFlight)));
-    const { successor, afterCommit = false } = facts;
-    if (successor !== undefined) {
-      // It is about the daemon alone, in `handingOver` and in `rolledBack`: the workload is what it was.
-      const ended = endedByInterruption(inFlight, interruptedMessage(inFlight));
-      const recovered = await settle(ports, settings, ended, paused, adopting, signal);
-      if (recovered.next !== 'idle') return recovered;
-      const { watch } = recovered;
-      return { next: 'handingOver', attempt, plan: facts.plan, successor, afterCommit, watch, paused };
-    }
-    // A hand-over that an attempt with the workload came after, without an end: nothing is left on purpose.
-    if (adopting) await endSurvivor(ports);
-
-    const versions = await store.list();
-    const { plan, probedOn } = planNow(
-      ports,
-      settings,
-      { ...inFlight, plan: facts.plan },
-      versions,
-      state === 'committed' || (state === 'probing' && suspended),
-    );
-    const watch = unfinishedWatch(plan.from, versions);
-    if (probedOn) {
-      const { ref, entry } = await runnable(ports, plan.to, signal);
-      const { pid } = sameRef(ref, plan.to)
-        ? await startSomehow(ports, { ref, entry }, signal)
-        : { pid: null };
-      if (pid !== null) {
-        // It was healthy, and starts anew: what it took the first time must not be held against it.
-        if (state === 'committed') await openBudget(ports, `probe:${attempt.id}`).spend(0);
-        const next = await successorIn(ports, plan.to);
-        return {
-          next: 'probing',
-          attempt,
-          plan,
-          pid,
-          watch,
-          paused,
-          ...(next === null ? {} : { successor: next }),
-        };
-      }
-    }
-    const verdict = await verdictOn(journal, inFlight, plan);
-    return { next: 'rollingBack', attempt, plan, verdict, ...owedBy(inFlight), watch, paused };
+    const recovered = await recovery(ports, settings, succession, signal);
+    // A daemon on trial is up, whatever it has to do now; where that is its own hand-over, it says so as the end of it.
+    const endsIts =
+      recovered.next === 'handingOver' &&
+      succession.kind === 'trial' &&
+      recovered.successor.sha256 === succession.successor.sha256;
+    if (succession.kind === 'trial' && !endsIts) await orWarn(ports, ports.succession.acknowledge());
+    return recovered;
   };
+
+async function recovery(
+  ports: Needs,
+  settings: Policy,
+  succession: SuccessionState,
+  signal: AbortSignal,
+): Promise<Recovered> {
+  const { store, downloads, journal } = ports;
+  const adopting = succession.kind !== 'none';
+  if (!adopting) await endSurvivor(ports);
+  // What lies about is in nobody's way; a workload that does not run is.
+  await orWarn(ports, store.tidy());
+  await orWarn(ports, downloads.remove('unpacked'));
+  const paused = await pauseOf(ports);
+  const inFlight = await journal.inFlight();
+  const settled = async (ended: Ended | null): Promise<Recovered> => {
+    const recovered = await settle(ports, settings, ended, paused, adopting, signal);
+    return recovered.next === 'idle' ? daemonLeft(ports, settings, recovered, succession) : recovered;
+  };
+  if (inFlight === null) return settled(null);
+  const { attempt, state, facts, suspended } = inFlight;
+  if (facts.plan === undefined) return settled(endedByInterruption(inFlight, interruptedMessage(inFlight)));
+  const { successor, afterCommit = false } = facts;
+  if (successor !== undefined) {
+    // It is about the daemon alone, in `handingOver` and in `rolledBack`: the workload is what it was.
+    const ended = endedByInterruption(inFlight, interruptedMessage(inFlight));
+    const recovered = await settle(ports, settings, ended, paused, adopting, signal);
+    if (recovered.next !== 'idle') return recovered;
+    const { watch } = recovered;
+    return { next: 'handingOver', attempt, plan: facts.plan, successor, afterCommit, watch, paused };
+  }
+  // A hand-over that an attempt with the workload came after, without an end: nothing is left on purpose.
+  if (adopting) await endSurvivor(ports);
+
+  const versions = await store.list();
+  const { plan, probedOn } = planNow(
+    ports,
+    settings,
+    { ...inFlight, plan: facts.plan },
+    versions,
+    state === 'committed' || (state === 'probing' && suspended),
+  );
+  const watch = unfinishedWatch(plan.from, versions);
+  if (probedOn) {
+    const { ref, entry } = await runnable(ports, plan.to, signal);
+    const { pid } = sameRef(ref, plan.to) ? await startSomehow(ports, { ref, entry }, signal) : { pid: null };
+    if (pid !== null) {
+      // It was healthy, and starts anew: what it took the first time must not be held against it.
+      if (state === 'committed') await openBudget(ports, `probe:${attempt.id}`).spend(0);
+      const next = await successorIn(ports, plan.to);
+      return {
+        next: 'probing',
+        attempt,
+        plan,
+        pid,
+        watch,
+        paused,
+        ...(next === null ? {} : { successor: next }),
+      };
+    }
+  }
+  const verdict = await verdictOn(journal, inFlight, plan);
+  return { next: 'rollingBack', attempt, plan, verdict, ...owedBy(inFlight), watch, paused };
+}

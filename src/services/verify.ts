@@ -169,7 +169,7 @@ export const verify =
           ref?.origin === 'store' && ref.digest === release.digest && ref.version === release.version;
         const runs =
           manifest.entrypoint === undefined
-            ? (await ports.succession.running()).ref
+            ? await ports.succession.origin()
             : await ports.store.current();
         if (isThis(runs)) return { release, manifest, kid: signed.kid, unpacked: null };
         const reason = await objection(ports, release);

@@ -57,7 +57,8 @@ export async function portsOf(
   };
   const http = take('http', own.http);
   const grpc = own.grpc === null ? null : take('grpc', own.grpc);
-  const check = sockets.find(({ name }) => name === CHECK_SOCKET_NAME);
+  // The last: an operator's own may be called so, too.
+  const check = sockets.findLast(({ name }) => name === CHECK_SOCKET_NAME);
   if (check !== undefined) taken.add(check);
   for (const socket of sockets)
     if (!taken.has(socket))

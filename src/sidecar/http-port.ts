@@ -3,10 +3,12 @@
  *
  * Invariant: no client can hold it up. Requests have a time limit, and bodies are not read.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { Server as NetServer, type AddressInfo } from 'node:net';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { Server as NetServer, type AddressInfo, type Socket } from 'node:net';
 import { listenOn, type ListenOn } from './address.ts';
+import type { GrpcConnections } from './grpc-connections.ts';
 import type { Readiness } from './readiness.ts';
+import { spokenOn } from './spoken.ts';
 
 /** How long a request may take to arrive, ms. */
 const REQUEST_MS = 5_000;
@@ -30,6 +32,8 @@ export interface HttpPortOptions {
    * `Connection: close`, and only who is silent for so long is cut off.
    */
   readonly lingerMs: number;
+  /** Takes the connections of clients that speak gRPC; unless told, nobody does. */
+  readonly grpc?: GrpcConnections;
   readonly log: (line: string) => void;
 }
 
@@ -92,14 +96,36 @@ function routesOf({ readiness, version, tenant }: HttpPortOptions): ReadonlyMap<
 }
 
 /**
+ * Gives a server's connections to another one where a client begins to speak HTTP/2.
+ *
+ * @returns closes those of which it is not known yet
+ */
+function divert(server: Server, grpc: GrpcConnections): () => void {
+  const undecided = new Set<Socket>();
+  const serveHttp = server.listeners('connection');
+  server.removeAllListeners('connection').on('connection', (socket: Socket) => {
+    undecided.add(socket);
+    void spokenOn(socket, REQUEST_MS).then((spoken) => {
+      undecided.delete(socket);
+      if (spoken === 'http2') grpc.serve(socket);
+      else if (spoken === 'http1') for (const listener of serveHttp) listener.call(server, socket);
+    });
+  });
+  return () => {
+    for (const socket of undecided) socket.destroy();
+  };
+}
+
+/**
  * Serves `GET /healthz` → `{"status","version"}` with 200, 500, or 503 while it is stopping, and `GET /version` →
- * `{"version","pid","uptime_s"}` (and `tenant`); HEAD too; else 404, other methods 405, all JSON.
+ * `{"version","pid","uptime_s"}` (and `tenant`); HEAD too; else 404, other methods 405, all JSON. Where `grpc` is given, it
+ * answers gRPC at the same address.
  *
  * @returns once it accepts connections
  * @throws UpdateError `CONFIG_INVALID` when it cannot listen there
  */
 export async function openHttpPort(options: HttpPortOptions): Promise<HttpPort> {
-  const { listen, readiness, lingerMs, log } = options;
+  const { listen, readiness, lingerMs, grpc, log } = options;
   const routes = routesOf(options);
   const server = createServer(
     {
@@ -115,6 +141,7 @@ export async function openHttpPort(options: HttpPortOptions): Promise<HttpPort> 
       send(response, reply(request, routes));
     },
   );
+  const closeUndecided = grpc === undefined ? () => undefined : divert(server, grpc);
   const address = await listenOn(server, listen);
   server.on('error', (error) => {
     log(`http: ${error.message}`);
@@ -127,17 +154,21 @@ export async function openHttpPort(options: HttpPortOptions): Promise<HttpPort> 
           () => {
             // Closes idle connections, and ends the server's own timers.
             server.close();
+            closeUndecided();
           },
           Math.min(lingerMs, drainMs),
         );
         const drain = setTimeout(() => {
           log('closing connections whose requests did not finish in time');
           server.closeAllConnections();
+          grpc?.cut();
         }, drainMs);
+        void grpc?.drain();
         const closed = (): void => {
           clearTimeout(linger);
           clearTimeout(drain);
           server.close();
+          void grpc?.end();
           resolve();
         };
         // Node's own way to close an HTTP server cuts idle connections off at once; this only stops accepting.

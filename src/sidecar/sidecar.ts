@@ -1,6 +1,7 @@
 /** The built-in sidecar service: the workload that is run unless another is configured. */
 import type { AddressInfo } from 'node:net';
 import type { ListenOn } from './address.ts';
+import { createGrpcConnections } from './grpc-connections.ts';
 import { openGrpcPort } from './grpc-port.ts';
 import type { GrpcLimits } from './grpc-server.ts';
 import { openHttpPort } from './http-port.ts';
@@ -18,7 +19,7 @@ export interface SidecarOptions {
   readonly http: ListenOn;
   /** Absent or null: no gRPC. */
   readonly grpc?: ListenOn | null;
-  /** The check address: what the HTTP port answers, it answers too, and from the first moment on. */
+  /** The check address: what both ports answer, it answers too, to whoever speaks HTTP/1.1 or gRPC, and from the first moment on. */
   readonly check?: ListenOn | null;
   /** What is waited for, once the check address answers, before clients are taken; when it rejects, none are. */
   readonly promoted?: Promise<void>;
@@ -64,7 +65,14 @@ export async function startSidecar(options: SidecarOptions): Promise<Sidecar> {
   const common = { readiness, log };
   const { lingerMs = 'fd' in options.http ? LINGER_MS : 0 } = options;
   const check = options.check
-    ? await openHttpPort({ ...common, listen: options.check, version, tenant, lingerMs: 0 })
+    ? await openHttpPort({
+        ...common,
+        listen: options.check,
+        version,
+        tenant,
+        lingerMs: 0,
+        grpc: createGrpcConnections({ ...common, limits }),
+      })
     : null;
   let http;
   try {

@@ -8,9 +8,14 @@ export interface InheritedSocket {
   readonly fd: number;
   /** Null where nobody named it. */
   readonly name: string | null;
+  /** Whether the daemon before made its file. */
+  readonly made?: boolean;
 }
 
-/** Names the sockets that outlast an `execve`: `PID:FD=NAME:FD=NAME…`; the pid stays the same, so no child takes them for its own. */
+/**
+ * Names the sockets that outlast an `execve`: `PID:FD=NAME:FD=NAME…`, then `FD!` for each whose file the daemon made (which the first daemons
+ * pass over); the pid stays the same, so no child takes them for its own.
+ */
 export const HELD_SOCKETS_VARIABLE = 'CORESDK_HELD_SOCKETS';
 
 /** The first descriptor of the convention (`SD_LISTEN_FDS_START`). */
@@ -20,7 +25,9 @@ const OF_SYSTEMD = ['LISTEN_PID', 'LISTEN_PIDFDID', 'LISTEN_FDS', 'LISTEN_FDNAME
 
 /** Says which descriptors a process of this pid has when it is started again; see {@link takeInheritedSockets}. */
 export function heldSocketsText(pid: number, sockets: readonly InheritedSocket[]): string {
-  return [String(pid), ...sockets.map(({ fd, name }) => `${String(fd)}=${name ?? ''}`)].join(':');
+  const named = sockets.map(({ fd, name }) => `${String(fd)}=${name ?? ''}`);
+  const made = sockets.filter((socket) => socket.made === true).map(({ fd }) => `${String(fd)}!`);
+  return [String(pid), ...named, ...made].join(':');
 }
 
 function ofPredecessor(text: string, pid: number): InheritedSocket[] {
@@ -28,7 +35,9 @@ function ofPredecessor(text: string, pid: number): InheritedSocket[] {
   if (owner !== String(pid)) return [];
   return entries.flatMap((entry) => {
     const [, fd, name = ''] = /^(\d+)=(.*)$/.exec(entry) ?? [];
-    return fd === undefined ? [] : [{ fd: Number(fd), name: name === '' ? null : name }];
+    if (fd === undefined) return [];
+    const made = entries.includes(`${fd}!`) ? { made: true } : {};
+    return [{ fd: Number(fd), name: name === '' ? null : name, ...made }];
   });
 }
 

@@ -11,6 +11,9 @@ const AF_UNIX = 1;
 const AF_INET = 2;
 const AF_INET6 = 10;
 
+/** The longest path of a unix socket, bytes: `sun_path` of unix(7), without the zero at its end. */
+const PATH_MAX = 107;
+
 /** The longest name in `LISTEN_FDNAMES` (sd_listen_fds_with_names(3)). */
 const NAME_MAX = 255;
 
@@ -74,11 +77,22 @@ function ipv6Bytes(host: string): Buffer {
   return bytes;
 }
 
-/** The address as bind(2) takes it: ip(7), ipv6(7), unix(7). */
+/**
+ * The address as bind(2) takes it: ip(7), ipv6(7), unix(7).
+ *
+ * @throws UpdateError `LISTEN_FAILED` for a path that is too long for a socket
+ */
 export function sockaddrOf(address: ListenAddress): { readonly family: number; readonly bytes: Buffer } {
   const start = (family: number): Buffer => Buffer.from(new Uint16Array([family]).buffer);
-  if (address.kind === 'unix')
-    return { family: AF_UNIX, bytes: Buffer.concat([start(AF_UNIX), Buffer.from(`${address.path}\0`)]) };
+  if (address.kind === 'unix') {
+    const path = Buffer.from(address.path);
+    if (path.length > PATH_MAX)
+      throw new UpdateError(
+        'LISTEN_FAILED',
+        `expected a socket’s path of at most ${String(PATH_MAX)} bytes, found ${String(path.length)}: ${address.path}`,
+      );
+    return { family: AF_UNIX, bytes: Buffer.concat([start(AF_UNIX), path, Buffer.alloc(1)]) };
+  }
   const port = Buffer.alloc(2);
   port.writeUInt16BE(address.port);
   if (address.family === 4) {

@@ -13,8 +13,12 @@ export interface NetSocket {
   readonly state: 'listening' | 'connected' | 'other';
 }
 
-// include/net/tcp_states.h and include/linux/net.h
-const TCP_STATES: Readonly<Record<string, NetSocket['state']>> = { '0A': 'listening', '01': 'connected' };
+// include/net/tcp_states.h and include/linux/net.h. A client in CLOSE_WAIT (08) sends no more, and may wait for its answer.
+const TCP_STATES: Readonly<Record<string, NetSocket['state']>> = {
+  '0A': 'listening',
+  '01': 'connected',
+  '08': 'connected',
+};
 const UNIX_ACCEPTS = 0x1_0000;
 const UNIX_CONNECTED = '03';
 

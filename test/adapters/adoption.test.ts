@@ -1,8 +1,10 @@
 /** What a daemon that was replaced leaves running, and who may take it over. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { checkSockets, type CheckSockets } from '../../src/adapters/check-sockets.ts';
 import { systemClock } from '../../src/adapters/clock.ts';
 import { hasVariable, readBootId, readStat } from '../../src/adapters/process-identity.ts';
 import { createProcesses } from '../../src/adapters/processes.ts';
@@ -26,8 +28,9 @@ const record = async (): Promise<Record<string, unknown>> =>
   JSON.parse(await readFile(path(), 'utf8')) as Record<string, unknown>;
 const rewrite = async (change: Record<string, unknown>): Promise<void> =>
   writeFile(path(), JSON.stringify({ ...(await record()), ...change }));
-const make = (): Processes =>
+const make = (check: CheckSockets | null = null): Processes =>
   createProcesses({
+    check,
     command: ['{binary}'],
     env: {},
     recordPath: path(),
@@ -104,6 +107,27 @@ describe('a workload that an earlier daemon left running', () => {
     expect([await isRunning(pid), await isRunning(beside.pid)]).toEqual([true, false]);
   });
 
+  it('keeps its check address, where it is drained', async () => {
+    const [was, is] = [checkSockets(shop.folder), checkSockets(shop.folder)];
+    const target = at(await shop.script('runs', RUNS));
+    await make(was).launch(target, never);
+    const again = make(is);
+    expect(is.pathOf('main')).toBeNull();
+    const adopted = await again.adopt(target);
+    expect(is.pathOf('main')).toBe(was.pathOf('main'));
+    expect(is.pathOf('main')).not.toBeNull();
+    await again.terminate(adopted!, 10_000);
+    expect(is.pathOf('main')).toBeNull();
+  });
+
+  it('has none where it was started without one', async () => {
+    const target = at(await shop.script('runs', RUNS));
+    await before.launch(target, never);
+    const check = checkSockets(shop.folder);
+    await make(check).adopt(target);
+    expect(check.pathOf('main')).toBeNull();
+  });
+
   it.each([
     ['of another boot', { bootId: BOOT }],
     ['whose pid another process has now', { startTime: 1 }],
@@ -151,5 +175,60 @@ describe('the end of a workload that was taken over', () => {
       expect((await readStat(pid))?.state).toBe('Z');
     });
     expect(await after.adopt(target)).toBeNull();
+  });
+});
+
+/** A daemon that starts a workload and becomes another one by `execve`, which adopts it; `after` is what that does then. */
+async function replaced(after: string): Promise<string> {
+  const entry = await shop.script('workload', ENDS('exit 7'));
+  const daemon = join(shop.folder, 'daemon.ts');
+  const module = (name: string): string =>
+    JSON.stringify(join(import.meta.dirname, '../../src/adapters', name));
+  await writeFile(
+    daemon,
+    `import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+     import { setTimeout as sleep } from 'node:timers/promises';
+     import { systemClock } from ${module('clock.ts')};
+     import { readStat } from ${module('process-identity.ts')};
+     import { createProcesses } from ${module('processes.ts')};
+     const target = { ref: { origin: 'baseline', version: '1.0.0' }, entry: ${JSON.stringify(entry)} };
+     const processes = createProcesses({
+       command: ['{binary}'], env: {}, recordPath: ${JSON.stringify(path())},
+       output: { file: ${JSON.stringify(join(shop.folder, 'output'))} }, clock: systemClock,
+     });
+     if (process.env.BECAME === undefined) {
+       await processes.launch(target, new AbortController().signal);
+       process.execve(process.execPath, [process.execPath, process.argv[1]], { ...process.env, BECAME: '1' });
+     }
+     const { pid, exited } = await processes.adopt(target);
+     const stateOf = async () => (await readStat(pid))?.state ?? 'gone';
+     writeFileSync(${JSON.stringify(join(shop.folder, 'go'))}, '');
+     ${after}`,
+  );
+  const child = spawn(process.execPath, [daemon], { cwd: shop.folder, stdio: ['ignore', 'pipe', 'inherit'] });
+  parents.push(child);
+  const chunks: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await once(child, 'close');
+  return Buffer.concat(chunks).toString();
+}
+
+describe('a workload that was taken over after an execve', () => {
+  it('leaves no zombie when it ends, and its end is told as it was', async () => {
+    const said = await replaced(`
+      const { code } = await exited;
+      for (let look = 0; look < 500 && (await stateOf()) !== 'gone'; look += 1) await sleep(10);
+      console.log(code, await stateOf());`);
+    expect(said).toBe('7 gone\n');
+  });
+
+  it('whose end Node waits for itself is not taken from it', async () => {
+    // The daemon that started it, and adopts it without an execve.
+    const target = at(await shop.script('ends', ENDS('exit 7')));
+    const launched = await before.launch(target, never);
+    const adopted = await after.adopt(target);
+    await writeFile(join(shop.folder, 'go'), '');
+    expect(await launched.exited).toEqual({ code: 7, signal: null });
+    await adopted?.exited;
   });
 });

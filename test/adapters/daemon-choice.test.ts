@@ -70,6 +70,15 @@ describe('the launcher starts', () => {
   });
 });
 
+it('each start has to be acknowledged for itself: one that hangs is not up because the one before it was', () => {
+  const { record: counted } = choose(record({ trial: trial({ acknowledged: true }) }), '1.0.0');
+  expect(counted.trial).toMatchObject({
+    starts: 2,
+    acknowledged: false,
+    seen: ['start 1 ended after it had acknowledged'],
+  });
+});
+
 it('after three starts the trial has failed, with what was seen of each', () => {
   let now = record({ current: OLD, trial: trial() });
   for (let start = 1; start < STARTS_MAX; start += 1) now = choose(now, '1.0.0').record;

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { connect, type AddressInfo } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -18,7 +18,7 @@ const never = new AbortController().signal;
 const PROGRAM = `
 const net = require('net'), http = require('http');
 const held = new Set();
-const server = net.createServer((s) => { held.add(s); s.on('error', () => {}); s.on('close', () => held.delete(s)); s.write('hello'); });
+const server = net.createServer({ allowHalfOpen: true }, (s) => { held.add(s); s.on('error', () => {}); s.on('close', () => held.delete(s)); s.write('hello'); });
 const control = http.createServer((q, r) => { r.statusCode = q.method === 'POST' && q.url === '/drain' ? 202 : 404; r.end();
   control.close(); server.close(); if (q.url === '/drain') setTimeout(() => { for (const s of held) s.destroy(); }, 30); });
 server.listen(0, '127.0.0.1', () => control.listen(0, '127.0.0.1', () => {
@@ -113,10 +113,11 @@ describe('draining a workload', () => {
     await rm(folder, { recursive: true });
   });
   const it_ = { process: () => ({ pid: child.pid ?? 0, version: '1.0.0' }) };
-  const client = async (): Promise<void> => {
+  const client = async (): Promise<Socket> => {
     const socket = connect(port, '127.0.0.1');
     socket.on('error', () => undefined);
     await once(socket, 'data');
+    return socket;
   };
 
   it('asks by POST, and waits until those whom it serves are gone, and not for those whom it asks itself', async () => {
@@ -134,6 +135,15 @@ describe('draining a workload', () => {
       connectionsLeft: 2,
       fault: 'expected nobody to be connected 10 s after the drain began, found 2 connections',
     });
+  });
+
+  it('waits for whom has said all and still waits for the answer', async () => {
+    const socket = await client();
+    await once(socket.end('all of it'), 'finish');
+    const { server, url } = await statusServer(200);
+    const drained = await make({ url, timeoutMs: 1_000, clock: quickClock() }).run(it_.process(), never);
+    server.close();
+    expect(drained?.connectionsLeft).toBe(1);
   });
 
   it('tells of an answer that is not 2xx, and still waits', async () => {

@@ -55,6 +55,25 @@ describe('a probe at a socket that the daemon holds', () => {
     expect(await answered({ path: `${folder}/s.sock` })).toBe(false);
   });
 
+  it.each(['localhost', 'a-name-of-this-host.example'])(
+    'is silent by the name %s, whichever of this host’s addresses is held',
+    async (host) => {
+      const other = await openListenSockets({
+        specs: [`tcp://[::1]:${String(port)}`],
+        inherited: [],
+        warn: () => undefined,
+      });
+      try {
+        await other.open();
+        // What would be asked otherwise says that somebody is there.
+        const probe = probeOfHeld(createScriptedProbe(200), { host, port }, other);
+        expect(await probe.answered(never)).toBe(false);
+      } finally {
+        other.close();
+      }
+    },
+  );
+
   it('is answered once a process of an old version has the socket still', async () => {
     await sockets.open();
     hold(0);

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../demo/free-port.ts';
 import { heldSocketsText, takeInheritedSockets } from '../../src/sockets/inherited-sockets.ts';
@@ -70,6 +71,7 @@ describe('listening sockets that the daemon holds', () => {
         name: `tcp-127.0.0.1-${String(port)}`,
         address: `tcp://127.0.0.1:${String(port)}`,
         inode: expect.stringMatching(/^\d+$/) as string,
+        made: false,
       },
     ]);
     expect(two).toEqual(one);
@@ -87,8 +89,8 @@ describe('listening sockets that the daemon holds', () => {
       },
     );
     client.setEncoding('utf8');
-    const [text] = (await once(client, 'data')) as [string];
-    expect(text).toBe('served');
+    const [said] = (await once(client, 'data')) as [string];
+    expect(said).toBe('served');
     client.destroy();
     await once(child, 'exit');
   });
@@ -124,6 +126,19 @@ describe('listening sockets that the daemon holds', () => {
     expect((await first(sockets)).address).toBe(`tcp://127.0.0.1:${String(port)}`);
   });
 
+  it('of all addresses of both families can have one port', async () => {
+    const port = await freePort();
+    const specs = [`tcp://[::]:${String(port)}`, `tcp://0.0.0.0:${String(port)}`];
+    expect((await (await open(specs)).open()).map(({ address }) => address)).toEqual(specs);
+    for (const host of ['127.0.0.1', '::1']) (await connected({ host, port })).destroy();
+  });
+
+  it('of all addresses take IPv4 in where nothing else has it', async () => {
+    const port = await freePort();
+    await first(await open([`tcp://[::]:${String(port)}`]));
+    (await connected({ host: '127.0.0.1', port })).destroy();
+  });
+
   it('take an address that is not one for a mistake', async () => {
     expect(await refusal(open(['tcp://1.2.3:80']))).toBe('CONFIG_INVALID');
   });
@@ -137,6 +152,37 @@ describe('listening sockets that the daemon holds', () => {
       (await connected({ path })).destroy();
       sockets.close();
       expect(() => statSync(path)).toThrow('ENOENT');
+    });
+
+    it('are gone after the last of several daemons, though an earlier one made them', async () => {
+      const path = join(folder, 'a.sock');
+      const before = await open([`unix:${path}`]);
+      await first(before);
+      const { CORESDK_HELD_SOCKETS } = before.carry();
+      const inherited = takeInheritedSockets({ CORESDK_HELD_SOCKETS }, process.pid);
+      const after = await open([`unix:${path}`], inherited);
+      opened.splice(0);
+      const again = takeInheritedSockets(after.carry(), process.pid);
+      expect(again).toEqual(inherited);
+      after.close();
+      expect(() => statSync(path)).toThrow('ENOENT');
+    });
+
+    it('stay where systemd made them', async () => {
+      const path = join(folder, 'a.sock');
+      const { fd } = await first(await open([`unix:${path}`]));
+      const after = await open([`unix:${path}`], [{ fd, name: null }]);
+      opened.splice(0);
+      after.close();
+      expect(statSync(path).isSocket()).toBe(true);
+    });
+
+    it('are told of where the path is too long for a socket', async () => {
+      const path = `/${'x'.repeat(107)}`;
+      await expect((await open([`unix:${path}`])).open()).rejects.toMatchObject({
+        code: 'LISTEN_FAILED',
+        message: `expected a socket’s path of at most 107 bytes, found 108: ${path}`,
+      });
     });
 
     it('take the place of what nobody answers at, and of nothing else', async () => {
@@ -173,7 +219,7 @@ describe('listening sockets that the daemon holds', () => {
 
     it('are taken as they are where none is configured', async () => {
       const before = await first(await open([`unix:${join(folder, 'b.sock')}`]));
-      const after = await open([], [{ fd: before.fd, name: null }]);
+      const after = await open([], [{ fd: before.fd, name: null, made: true }]);
       opened.pop();
       expect(await after.open()).toEqual([before]);
     });
@@ -190,7 +236,32 @@ describe('listening sockets that the daemon holds', () => {
       await expect(connected({ host: '127.0.0.1', port })).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     });
 
-    it('are left alone when they are no listening sockets', async () => {
+    it.each(['as they are', 'by their address'])('are taken %s, all that share one', async (how) => {
+      const port = await freePort();
+      const script = join(folder, 'given.ts');
+      const module = (name: string): string => JSON.stringify(join(import.meta.dirname, '../../src', name));
+      const specs = how === 'as they are' ? [] : [`tcp://127.0.0.1:${String(port)}`];
+      // Two queues at one address: with one of them lost, half of the clients would wait for ever.
+      writeFileSync(
+        script,
+        `import { openListenSockets } from ${module('adapters/listen-sockets.ts')};
+         import { createServer } from 'node:net';
+         const fds = [];
+         for (let i = 0; i < 2; i += 1) {
+           const server = createServer().listen({ port: ${String(port)}, host: '127.0.0.1', reusePort: true });
+           await new Promise((resolve) => server.once('listening', resolve));
+           fds.push(server._handle.fd);
+         }
+         const sockets = await openListenSockets({ specs: ${JSON.stringify(specs)}, inherited: fds.map((fd) => ({ fd, name: null })), warn: console.error });
+         const taken = (await sockets.open()).map(({ fd }) => fd);
+         console.log(JSON.stringify(taken) === JSON.stringify(fds), taken.length);
+         process.exit();`,
+      );
+      const child = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+      expect(await text(child.stdout)).toBe('true 2\n');
+    });
+
+    it('are left alone, and told of, when they are no listening sockets', async () => {
       const sockets = await open(
         [],
         [
@@ -200,6 +271,10 @@ describe('listening sockets that the daemon holds', () => {
       );
       expect(await sockets.open()).toEqual([]);
       expect(sockets.carry()).toEqual({});
+      expect(warnings.map(({ message }) => /descriptor \d+ \(\w+\)/.exec(message)?.[0])).toEqual([
+        'descriptor 0 (unnamed)',
+        'descriptor 9999 (x)',
+      ]);
     });
 
     it('come through an execve, with who waits in their queue', async () => {
@@ -258,12 +333,14 @@ describe('the descriptors that a process was started with', () => {
   });
 
   it('are those of the daemon before, rather than what systemd once gave it', () => {
-    const text = heldSocketsText(7, [
-      { fd: 21, name: 'a' },
+    const held = heldSocketsText(7, [
+      { fd: 21, name: 'a', made: true },
       { fd: 22, name: null },
     ]);
-    expect(takeInheritedSockets({ ...env, CORESDK_HELD_SOCKETS: text }, 7)).toEqual([
-      { fd: 21, name: 'a' },
+    // The first daemons know no more than this form.
+    expect(held).toBe('7:21=a:22=:21!');
+    expect(takeInheritedSockets({ ...env, CORESDK_HELD_SOCKETS: held }, 7)).toEqual([
+      { fd: 21, name: 'a', made: true },
       { fd: 22, name: null },
     ]);
   });

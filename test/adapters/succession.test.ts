@@ -117,6 +117,7 @@ async function world(changes: Partial<SuccessionOptions> = {}): Promise<World> {
       await writeDaemonRecord(nodeDisk, paths.daemonRecord, failTrial(now, now.trial, 'died'));
       return open(installed);
     },
+    instead: () => Promise.resolve(open(installed)),
   }; // prettier-ignore
 }
 
@@ -142,6 +143,10 @@ successionContract('the fake', () => {
     },
     fall: () => {
       fake.fall('died');
+      return Promise.resolve(fake);
+    },
+    instead: () => {
+      fake.self = { version: '1.0.0', sha256: 'a'.repeat(64), ref: null };
       return Promise.resolve(fake);
     },
   };
@@ -219,10 +224,132 @@ describe('the real one', () => {
     expect(await readFile(paths.daemonRecord, 'utf8')).toContain('"schema": 1');
   });
 
-  it('refuses a record that is not one', async () => {
-    const { old, paths } = await world();
+  it('moves a record aside that is none, says so, and goes on without', async () => {
+    const told: string[] = [];
+    const { open, paths, become, next } = await world({ warn: ({ message }) => told.push(message) });
     await writeFile(paths.daemonRecord, '{"schema":1}');
-    expect(await refusal(old.state())).toBe('STATE_DIR_UNUSABLE');
+    const old = open('/usr/bin/nothing');
+    expect(await Promise.all([old.state(), old.state()])).toEqual([{ kind: 'none' }, { kind: 'none' }]);
+    expect(told).toEqual([expect.stringContaining(`it is now ${paths.daemonRecord}.damaged`)]);
+    expect(await readFile(`${paths.daemonRecord}.damaged`, 'utf8')).toBe('{"schema":1}');
+    await become('id-1');
+    expect(await old.state()).toMatchObject({ kind: 'trial', successor: next });
+  });
+
+  it('leaves a record where it is that cannot be read now', async () => {
+    const { open, paths } = await world();
+    const broken = {
+      ...nodeDisk,
+      readFile: () => Promise.reject(Object.assign(new Error('io'), { code: 'EIO' })),
+    };
+    await writeFile(paths.daemonRecord, '{"schema":1}');
+    expect(await refusal(open('/usr/bin/nothing', { disk: broken }).state())).toBe('STATE_DIR_UNUSABLE');
+    expect(await readFile(paths.daemonRecord, 'utf8')).toBe('{"schema":1}');
+  });
+
+  it('is trusted once that can be written, where it could not be at the end of the probation', async () => {
+    const told: string[] = [];
+    const { become, clock, record, next, open, paths } = await world({ warn: ({ code }) => told.push(code) });
+    await become('id-1');
+    let full = false;
+    const disk = {
+      ...nodeDisk,
+      createExclusive: (...args: Parameters<typeof nodeDisk.createExclusive>) =>
+        full
+          ? Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }))
+          : nodeDisk.createExclusive(...args),
+    };
+    const fresh = open(join(paths.versions, '1.1.0', 'files', 'daemon'), { disk });
+    await fresh.acknowledge();
+    full = true;
+    await clock.advance(TIMES.probationMs);
+    await expect.poll(() => told).toEqual(['DISK_FULL']);
+    expect((await record()).current).toBeNull();
+    full = false;
+    await clock.advance(TIMES.probationMs);
+    await expect.poll(record).toEqual({ current: next, trial: null, failed: null, process: null });
+  });
+
+  it('does not undo a hand-over that begins while its own probation ends', async () => {
+    const { become, clock, record, open, paths, next } = await world();
+    await become('id-1');
+    // The end of the probation comes between the two halves of what `become` does: it has read the record, and is about to write it.
+    const gate = Promise.withResolvers<undefined>();
+    let writes = 0;
+    const disk = {
+      ...nodeDisk,
+      createExclusive: async (...args: Parameters<typeof nodeDisk.createExclusive>) => {
+        writes += 1;
+        if (writes === 2) await gate.promise;
+        return nodeDisk.createExclusive(...args);
+      },
+    };
+    const fresh = open(join(paths.versions, '1.1.0', 'files', 'daemon'), { disk, exec: () => undefined });
+    await fresh.acknowledge();
+    const leaving = fresh.become('id-2', next, NEVER).catch(() => undefined);
+    await expect.poll(() => writes).toBe(2);
+    await clock.advance(TIMES.probationMs);
+    gate.resolve(undefined);
+    await leaving;
+    expect((await record()).trial).toMatchObject({ attempt: 'id-2', starts: 2 });
+  });
+
+  it('starts itself anew where it could not leave, and blames nobody but the host', async () => {
+    const { old, next, record, executed } = await world({
+      leave: () => Promise.reject(new Error('it hangs on')),
+    });
+    await old.become('id-1', next, NEVER).catch(() => undefined);
+    expect(executed.map(({ argv }) => argv.at(-3))).toEqual([expect.stringMatching(/installed$/)]);
+    expect(await record()).toMatchObject({
+      trial: null,
+      failed: { error: { code: 'HANDOVER_FAILED', message: expect.stringContaining('it hangs on') } },
+    });
+  });
+
+  it('starts itself anew, though that cannot be written down', async () => {
+    const told: string[] = [];
+    let full = false;
+    const disk = {
+      ...nodeDisk,
+      createExclusive: (...args: Parameters<typeof nodeDisk.createExclusive>) =>
+        full
+          ? Promise.reject(Object.assign(new Error('full'), { code: 'ENOSPC' }))
+          : nodeDisk.createExclusive(...args),
+    };
+    const { old, next, executed } = await world({
+      disk,
+      warn: ({ code }) => told.push(code),
+      leave: () => {
+        full = true;
+        return Promise.resolve({ HELD: '3' });
+      },
+    });
+    await old.become('id-1', next, NEVER).catch(() => undefined);
+    expect(executed[1]?.argv).toContainEqual(expect.stringMatching(/installed$/));
+    expect(told).toEqual(['DISK_FULL']);
+  });
+
+  it('goes on counting the starts of a daemon whose place the old one had to take', async () => {
+    const { become, instead, record, next, old } = await world();
+    for (const starts of [1, 2, 3]) {
+      await become('id-1');
+      expect((await record()).trial?.starts).toBe(starts);
+      await instead();
+    }
+    expect(await refusal(old.become('id-1', next, NEVER))).toBe('DAEMON_FAILED');
+    expect(await record()).toMatchObject({ trial: null, failed: { successor: next } });
+  });
+
+  it('says where it came from without reading a program', async () => {
+    const { open, paths, next } = await world();
+    const blind = {
+      ...nodeDisk,
+      openRead: () => Promise.reject(new Error('expected no look at the program')),
+    };
+    expect(await open('/usr/bin/coresdk-sidecar', { disk: blind }).origin()).toBeNull();
+    expect(await open(join(paths.versions, '1.1.0', 'files', 'daemon'), { disk: blind }).origin()).toEqual(
+      next.ref,
+    );
   });
 
   it('reads the record of a newer daemon, and passes over what it does not know', async () => {

@@ -425,6 +425,7 @@ describe('a value that is not allowed', () => {
     ['workload: { listen: ["tcp://host.example:80"] }', 'workload.listen[0]'],
     ['workload: { listen: ["tcp://127.0.0.1:0"] }', 'workload.listen[0]'],
     ['workload: { listen: ["tcp://127.0.0.1:65536"] }', 'workload.listen[0]'],
+    ['workload: { listen: ["tcp://127.0.0.1:80", "tcp://localhost:80"] }', 'workload.listen'],
     ['workload: { listen: ["unix:thing.sock"] }', 'workload.listen[0]'],
     ['workload: { swap: both }', 'workload.swap'],
     ['workload: { drain_url: "unix:/drain" }', 'workload.drain_url'],

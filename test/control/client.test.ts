@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { AttemptProgress } from '../../src/control/api.ts';
 import { createControlClient } from '../../src/control/client.ts';
 import { UpdateError } from '../../src/errors.ts';
 import { ownFolder, startControl } from './support/control-fixture.ts';
@@ -95,6 +96,46 @@ describe('the control client', () => {
     const last = await client.follow('a2', { pollMs: 1, onProgress: ({ state }) => seen.push(state) });
     expect(seen).toEqual(['checking', 'downloading', 'committed']);
     expect(last).toEqual(looks[2]);
+  });
+
+  it('waits for a daemon that becomes its next version meanwhile', async () => {
+    const socket = join(await ownFolder(), 'control.sock');
+    const serve = async (progress: AttemptProgress, onAsked: () => void) => {
+      const server = createServer((_, response) => {
+        response.setHeader('content-type', 'application/json').end(JSON.stringify(progress), onAsked);
+      });
+      await once(server.listen(socket), 'listening');
+      onTestFinished(() => void server.close());
+      return server;
+    };
+    const asked = Promise.withResolvers<undefined>();
+    const old = await serve({ ...sampleProgress(), ended: null }, () => {
+      asked.resolve(undefined);
+    });
+    const following = createControlClient({ socket }).follow('a2', { pollMs: 1 });
+    await asked.promise;
+    old.closeAllConnections();
+    await new Promise((resolve) => old.close(resolve));
+    const next = {
+      ...sampleProgress(),
+      ended: { ...ended('committed'), id: 'a2' },
+    } as unknown as AttemptProgress;
+    await serve(next, () => undefined);
+    expect((await following).ended).not.toBeNull();
+  });
+
+  it('waits for no daemon that was never there, and for none without an end', async () => {
+    const socket = join(await ownFolder(), 'control.sock');
+    const client = createControlClient({ socket });
+    await expect(client.follow('a2', { pollMs: 1 })).rejects.toMatchObject({ code: 'DAEMON_UNREACHABLE' });
+    const server = createServer((_, response) => {
+      server.close();
+      response.setHeader('connection', 'close').end(JSON.stringify({ ...sampleProgress(), ended: null }));
+    });
+    await once(server.listen(socket), 'listening');
+    await expect(client.follow('a2', { pollMs: 1, awayMs: 5 })).rejects.toMatchObject({
+      code: 'DAEMON_UNREACHABLE',
+    });
   });
 
   it('follows only as long as it is told', async () => {

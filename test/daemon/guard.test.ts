@@ -17,7 +17,9 @@ function watched() {
   const clock = createFakeClock();
   const alive = new Set([7]);
   const signals: string[] = [];
+  const told: string[] = [];
   const world = {
+    fault: null as string | null,
     record: { ...NO_RECORD, trial, process: process(7) } as DaemonRecord,
     starts: 0,
     onStop: () => undefined as unknown,
@@ -27,8 +29,9 @@ function watched() {
     attempt: 'id-1',
     times: TIMES,
     clock,
-    read: () => Promise.resolve(world.record),
+    read: () => (world.fault === 'read' ? Promise.reject(new Error('read')) : Promise.resolve(world.record)),
     write: async (record) => {
+      if (world.fault === 'write') throw new Error('write');
       world.record = await Promise.resolve(record);
     },
     isRunning: ({ pid }) => Promise.resolve(alive.has(pid)),
@@ -39,10 +42,11 @@ function watched() {
     },
     start: () => {
       world.starts += 1;
-      return Promise.resolve();
+      return world.fault === 'start' ? Promise.reject(new Error('start')) : Promise.resolve();
     },
+    warn: ({ message }) => told.push(message),
   }).then((how) => (ended = how));
-  return { clock, alive, signals, world, ended: () => ended };
+  return { clock, alive, signals, world, told, ended: () => ended };
 }
 
 it('leaves a daemon alone that acknowledges in time, and ends with its probation', async () => {
@@ -109,4 +113,33 @@ it('ends by itself when its time is over', async () => {
   world.record = { ...world.record, trial: { ...trial, acknowledged: true } };
   await clock.advance(4 * (TIMES.acknowledgeMs + TIMES.probationMs + TIMES.graceMs) + 1_000);
   expect(ended()).toBe('timeOver');
+});
+
+it('goes on watching when the record cannot be read for a while, and says so once', async () => {
+  const { clock, world, told, signals, ended } = watched();
+  world.fault = 'read';
+  await clock.advance(5_000);
+  world.fault = null;
+  await clock.advance(TIMES.acknowledgeMs);
+  expect([told, ended()]).toEqual([['read'], null]);
+  expect(signals).toContain('SIGKILL 7');
+});
+
+it('ends a daemon that does not acknowledge, though that cannot be written down', async () => {
+  const { clock, world, told, signals } = watched();
+  world.fault = 'write';
+  await clock.advance(TIMES.acknowledgeMs + 1_000);
+  expect(signals).toEqual(['SIGSTOP 7', 'SIGKILL 7', 'SIGCONT 7']);
+  expect(told).toEqual(['write']);
+});
+
+it('tries again to start a daemon where that failed', async () => {
+  const { clock, alive, world } = watched();
+  alive.delete(7);
+  world.fault = 'start';
+  await clock.advance(TIMES.graceMs + 1_000);
+  expect(world.starts).toBe(1);
+  world.fault = null;
+  await clock.advance(TIMES.graceMs);
+  expect(world.starts).toBe(2);
 });

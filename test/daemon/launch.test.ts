@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
@@ -11,15 +11,12 @@ import {
   type DaemonRecord,
 } from '../../src/adapters/daemon-record.ts';
 import { nodeDisk } from '../../src/adapters/disk.ts';
-import { openStateDir, type StatePaths } from '../../src/adapters/state-dir.ts';
+import { openStateDir, statePaths, type StatePaths } from '../../src/adapters/state-dir.ts';
 import { writeManifest } from '../../src/adapters/version-folder.ts';
 import { releaseDigest, type Manifest } from '../../src/bundle/manifest.ts';
-import { launch, takeLauncher } from '../../src/daemon/launch.ts';
+import { launch, takeLauncher, type LaunchOptions } from '../../src/daemon/launch.ts';
 import type { Successor } from '../../src/types.ts';
 import { manifestOf, packed } from '../fixtures/forge.ts';
-
-/** In the place of `execve`. */
-class Became extends Error {}
 
 let paths: StatePaths;
 let executed: { command: ExecCommand; env: NodeJS.ProcessEnv }[];
@@ -28,6 +25,8 @@ beforeEach(async () => {
   onTestFinished(() => rm(root, { recursive: true, force: true }));
   paths = await openStateDir(join(root, 'state'));
   executed = [];
+  lines.length = 0;
+  refused = null;
 });
 
 async function daemonOf(version: string): Promise<Successor> {
@@ -53,9 +52,13 @@ const record = (): Promise<DaemonRecord> => readDaemonRecord(nodeDisk, paths.dae
 
 /** The attempts whose guards were started. */
 const guards: string[] = [];
+/** What the launcher said. */
+const lines: string[] = [];
+/** The version whose daemon the system refuses to start. */
+let refused: string | null = null;
 
 /** What was started: the version of a daemon, or the installed one. */
-async function start(version = '1.0.0'): Promise<string> {
+async function start(version = '1.0.0', lock?: LaunchOptions['lock']): Promise<string> {
   const said = await launch({
     stateDir: paths.root,
     installed: { path: '/usr/bin/coresdk-sidecar', version },
@@ -65,12 +68,20 @@ async function start(version = '1.0.0'): Promise<string> {
       guards.push(attempt);
       return Promise.resolve();
     },
+    ...(lock !== undefined && { lock }),
+    // In the place of `execve`, which does not return.
     exec: (command, env) => {
       executed.push({ command, env });
-      throw new Became();
+      if (refused !== null && command.argv.some((word) => word.includes(`/${refused ?? ''}/`)))
+        throw Object.assign(new Error('spawn'), { code: 'ENOEXEC' });
     },
   });
-  expect(said.length === 0 || typeof said[0] === 'string').toBe(true);
+  lines.push(...said);
+  if (
+    executed.length === 0 ||
+    said.some((line) => line.includes(`${version} runs, the installed daemon: spawn`))
+  )
+    return 'installed';
   return /versions\/([^/]+)\//.exec(executed.at(-1)?.command.argv.join(' ') ?? '')?.[1] ?? 'installed';
 }
 
@@ -171,4 +182,88 @@ it('starts nobody beside a daemon that runs, and counts nothing', async () => {
 it('starts the installed program where the record is damaged', async () => {
   await writeFile(paths.daemonRecord, '{');
   expect(await start()).toBe('installed');
+});
+
+it('does not leave on trial what the system refuses to start: its guard would end whoever runs instead', async () => {
+  const [old, next] = [await daemonOf('1.1.0'), await daemonOf('1.2.0')];
+  await keep({ current: old, trial: trialOf(next) });
+  refused = '1.2.0';
+  expect(await start()).toBe('1.1.0');
+  expect(await record()).toMatchObject({
+    trial: null,
+    current: old,
+    // The host's doing: it is not quarantined for it.
+    failed: { error: { code: 'HANDOVER_FAILED' }, successor: next },
+  });
+});
+
+it('starts the installed program where the system refuses to start the trusted daemon, and forgets nothing', async () => {
+  const old = await daemonOf('1.1.0');
+  await keep({ current: old });
+  refused = '1.1.0';
+  expect(await start()).toBe('installed');
+  expect((await record()).current).toEqual(old);
+});
+
+it.each([
+  ['the state directory', () => paths.root],
+  ['the folder of the versions', () => paths.versions],
+])('believes nothing where others can write into %s', async (_, folder) => {
+  await keep({ current: await daemonOf('1.1.0') });
+  await chmod(folder(), 0o777);
+  expect(await start()).toBe('installed');
+  expect(executed).toEqual([]);
+  expect(lines.join()).toContain('into which others can write');
+});
+
+it('believes nothing in a state directory that is a link', async () => {
+  await keep({ current: await daemonOf('1.1.0') });
+  const link = `${paths.root}-link`;
+  await symlink(paths.root, link);
+  paths = statePaths(link);
+  expect(await start()).toBe('installed');
+  expect(executed).toEqual([]);
+});
+
+it('decides by what the launcher before it left, and not by what it saw before it had the lock', async () => {
+  const next = await daemonOf('1.1.0');
+  await keep({ trial: trialOf(next) });
+  const lock = async () => {
+    // Meanwhile another one has counted a start.
+    await keep({ trial: trialOf(next, 2) });
+    return { missing: null, release: () => undefined };
+  };
+  expect(await start('1.0.0', lock)).toBe('1.1.0');
+  expect((await record()).trial?.starts).toBe(3);
+});
+
+it('gives the lock back where the installed program goes on', async () => {
+  await keep({ current: await daemonOf('1.1.0') });
+  refused = '1.1.0';
+  const locks: string[] = [];
+  const lock = () => {
+    locks.push('held');
+    return Promise.resolve({ missing: null, release: () => void locks.push('released') });
+  };
+  expect(await start('1.0.0', lock)).toBe('installed');
+  expect(locks).toEqual(['held', 'released']);
+});
+
+it('starts a daemon where the lock of the launchers cannot be made, and says so', async () => {
+  await keep({ trial: trialOf(await daemonOf('1.1.0')) });
+  await mkdir(paths.launchLock);
+  expect(await start()).toBe('1.1.0');
+  expect(lines.join()).toContain('would not be noticed');
+});
+
+it('leaves in the record what a newer daemon put there', async () => {
+  const newer = {
+    schema: 2,
+    ...NO_RECORD,
+    trial: trialOf(await daemonOf('1.1.0')),
+    region: { name: 'north' },
+  };
+  await writeFile(paths.daemonRecord, JSON.stringify(newer));
+  expect(await start()).toBe('1.1.0');
+  expect(await record()).toMatchObject({ trial: { starts: 2 }, region: { name: 'north' } });
 });

@@ -43,6 +43,7 @@ export function memorySuccession(self: RunningDaemon, calls: string[] = []): Mem
       fake.now = { kind: 'failed', attempt, successor, error, evidence: [how] };
     },
     running: () => Promise.resolve(fake.self),
+    origin: () => Promise.resolve(fake.self.ref),
     state: () => Promise.resolve(fake.now),
     selfTest: async ({ ref }) => {
       calls.push(`selfTest ${ref.version}`);
@@ -77,7 +78,8 @@ export function memorySuccession(self: RunningDaemon, calls: string[] = []): Mem
     settle: async () => {
       calls.push('settle');
       await Promise.resolve();
-      if (fake.now.kind === 'failed') fake.now = { kind: 'none' };
+      const isOver = fake.now.kind === 'trial' && fake.now.successor.sha256 !== fake.self.sha256;
+      if (fake.now.kind === 'failed' || isOver) fake.now = { kind: 'none' };
     },
   };
   return fake;

@@ -118,6 +118,7 @@ export const METHODS: Readonly<Record<PortMethod, true>> = {
   'VersionStore.daemon': true,
   'Drain.run': true,
   'Succession.running': true,
+  'Succession.origin': true,
   'Succession.state': true,
   'Succession.selfTest': true,
   'Succession.become': true,

@@ -4,6 +4,7 @@ import { handOver } from '../../src/services/hand-over.ts';
 import { quarantine } from '../../src/services/quarantine.ts';
 import { recover } from '../../src/services/recover.ts';
 import { daemonIn } from '../../src/services/successor.ts';
+import type { Settings } from '../../src/services/settings.ts';
 import type { Attempt, Successor } from '../../src/types.ts';
 import { memorySuccession, type MemorySuccession } from '../fakes/succession.ts';
 import { manifestOf, packed } from '../fixtures/forge.ts';
@@ -120,8 +121,8 @@ describe('the daemon in a release', () => {
 });
 
 describe('handing over', () => {
-  const run = (successor: Successor): Promise<unknown> =>
-    handOver(rig)(
+  const run = (successor: Successor, settings: Pick<Settings, 'disabled'> = SETTINGS): Promise<unknown> =>
+    handOver(rig, settings)(
       {
         attempt: ATTEMPT,
         plan: { from: rig.store.baseline, to: successor.ref },
@@ -179,6 +180,29 @@ describe('handing over', () => {
     rig.succession.self = { version: '1.2.0', sha256: 'd'.repeat(64), ref: null };
     expect(await refusal(run(successor))).toBe('HANDOVER_FAILED');
     expect(rig.calls).toEqual([]);
+  });
+
+  it('goes nowhere where updates were switched off meanwhile', async () => {
+    const successor = installDaemon('1.1.0');
+    expect(await refusal(run(successor, { disabled: 'CORESDK_UPDATE_DISABLED is set' }))).toBe(
+      'HANDOVER_FAILED',
+    );
+    expect(rig.calls).toEqual([]);
+  });
+
+  it('has an earlier daemon, which failed and of which nobody has told, in quarantine before it is forgotten', async () => {
+    const failed = installDaemon('1.1.0');
+    failedState(failed);
+    const successor = installDaemon('1.2.0');
+    void run(successor).catch(() => undefined);
+    await expect.poll(() => rig.calls).toContain('become 1.2.0');
+    expect(await rig.quarantine.get(failed.sha256)).toMatchObject({
+      role: 'daemon',
+      version: '1.1.0',
+      attempt: ATTEMPT.id,
+      reason: { code: 'DAEMON_FAILED' },
+      evidence: ['start 1'],
+    });
   });
 
   it('goes nowhere when the new daemon does not pass its self-test', async () => {
@@ -295,6 +319,32 @@ describe('a start', () => {
     trialOf(successor, true);
     expect(await start()).toMatchObject({ next: 'idle' });
     expect(rig.calls).toEqual(expect.arrayContaining(['adopt 1.0.5', 'acknowledge']));
+  });
+
+  it('on probation says that it is up, though an update of the workload was interrupted', async () => {
+    const from = await current();
+    const to = install(rig, '1.0.6');
+    await rig.journal.enter(ATTEMPT, 'swapping', { plan: { from, to } });
+    trialOf(installDaemon('1.1.0', false));
+    expect(await start()).toMatchObject({ next: 'rollingBack' });
+    expect(rig.succession.now).toMatchObject({ kind: 'trial', acknowledged: true });
+  });
+
+  it('on probation says that it is up, though it was about to give way to a newer one', async () => {
+    await current();
+    await inFlight(installDaemon('1.2.0', false), 'handingOver');
+    trialOf(installDaemon('1.1.0', false));
+    expect(await start()).toMatchObject({ next: 'handingOver' });
+    expect(rig.succession.now).toMatchObject({ kind: 'trial', acknowledged: true });
+  });
+
+  it('in its own hand-over is up when that is done, and not before', async () => {
+    await current();
+    const successor = installDaemon('1.1.0', false);
+    await inFlight(successor, 'handingOver');
+    trialOf(successor);
+    await start();
+    expect(rig.succession.now).toMatchObject({ kind: 'trial', acknowledged: false });
   });
 
   it('of the old daemon, after the new one failed on probation, tells of it in an attempt of its own', async () => {

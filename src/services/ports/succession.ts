@@ -33,6 +33,8 @@ export type SuccessionState =
 /** The daemon's own update: which daemon runs, which is to run, and the way from one to the other. */
 export interface Succession {
   running(): Promise<RunningDaemon>;
+  /** The release that the running daemon came from, as in {@link RunningDaemon}; cheap, where `running` may read a whole program. */
+  origin(): Promise<RunningDaemon['ref']>;
   state(): Promise<SuccessionState>;
   /** Runs the self-test of the daemon in a release with the configuration of this host. `DAEMON_SELF_TEST_FAILED`, `HANDOVER_FAILED` */
   selfTest(successor: Successor, signal: AbortSignal): Promise<void>;
@@ -43,6 +45,9 @@ export interface Succession {
   become(attempt: string, successor: Successor, signal: AbortSignal): Promise<never>;
   /** The new daemon says that it is up. Durable when it resolves; again: does nothing. */
   acknowledge(): Promise<void>;
-  /** A failed hand-over was heard of, and its daemon is in quarantine: forgets it. Nothing failed: does nothing. */
+  /**
+   * A failed hand-over was heard of, and its daemon is in quarantine: forgets it, and a trial of a daemon that does not run. Nothing
+   * failed: does nothing.
+   */
   settle(): Promise<void>;
 }

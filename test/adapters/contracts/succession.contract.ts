@@ -13,6 +13,8 @@ export interface SuccessionWorld {
   readonly become: (attempt: string) => Promise<Succession>;
   /** The new daemon failed, and the old one was started again. */
   readonly fall: () => Promise<Succession>;
+  /** The old daemon was started though the new one is on trial. */
+  readonly instead: () => Promise<Succession>;
 }
 
 const NEVER = new AbortController().signal;
@@ -27,6 +29,7 @@ export function successionContract(name: string, make: () => Promise<SuccessionW
       expect(running.sha256).toMatch(/^[0-9a-f]{64}$/);
       expect(running.sha256).not.toBe(next.sha256);
       expect(running.ref).toBeNull();
+      expect(await old.origin()).toBeNull();
     });
 
     it('tests the next daemon', async () => {
@@ -48,6 +51,7 @@ export function successionContract(name: string, make: () => Promise<SuccessionW
         acknowledged: false,
       });
       expect(await fresh.running()).toMatchObject({ sha256: world.next.sha256, ref: world.next.ref });
+      expect(await fresh.origin()).toEqual(world.next.ref);
     });
 
     it('remembers an acknowledgement, however often it is given', async () => {
@@ -72,6 +76,16 @@ export function successionContract(name: string, make: () => Promise<SuccessionW
       await again.settle();
       await again.settle();
       expect(await again.state()).toEqual({ kind: 'none' });
+    });
+
+    it('settles a trial of a daemon that does not run, and never that of the one that does', async () => {
+      const world = await make();
+      const fresh = await world.become('id-1');
+      await fresh.settle();
+      expect(await fresh.state()).toMatchObject({ kind: 'trial' });
+      const instead = await world.instead();
+      await instead.settle();
+      expect(await instead.state()).toEqual({ kind: 'none' });
     });
   });
 }

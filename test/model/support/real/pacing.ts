@@ -30,9 +30,10 @@ export interface Pacing {
  * Both services of `idle` are held where they wait anyway: what they do before that is done at once, as it would be, and a call
  * with a signal lets them go when the machine leaves the state.
  */
-const HELD_AT: Partial<Record<StepName, PortMethod>> = {
-  schedule: 'Clock.sleep',
-  watch: 'Workload.crashLoop',
+const HELD_AT: Partial<Record<StepName, readonly PortMethod[]>> = {
+  schedule: ['Clock.sleep'],
+  // Also before the mark that its end makes: the time of a watch may be over at its start.
+  watch: ['Workload.crashLoop', 'VersionStore.list'],
 };
 
 /** Makes the pacing of one daemon. */
@@ -86,7 +87,7 @@ export function createPacing(): Pacing {
       const gate = run === null ? undefined : gates.get(run);
       if (run === null || gate === undefined || admitted.has(run)) return proceed();
       if (free && !kept.includes(run.step)) return proceed();
-      if (call.method !== (HELD_AT[run.step] ?? call.method)) return proceed();
+      if (!(HELD_AT[run.step] ?? [call.method]).includes(call.method)) return proceed();
       waiting.set(gate, run);
       for (const look of watchers) look();
       await untilFired(signalOf(call), (resolve) => {
