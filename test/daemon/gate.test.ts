@@ -31,7 +31,7 @@ it.each<[string, string | null, string[]]>([
       env: { CORESDK_RUNTIME: 'host' },
     });
     const reporter = createFakeReporter();
-    const { close } = await openGate({
+    const opened = await openGate({
       config,
       clock: createFakeClock(),
       reporter,
@@ -41,7 +41,7 @@ it.each<[string, string | null, string[]]>([
       machineId: 'a'.repeat(32),
       natsLease: null,
     });
-    await close();
+    await opened.close();
     expect(reporter.warnings().map(({ message }) => message)).toEqual(
       warnings.map((start) => expect.stringMatching(new RegExp(`^${start}`)) as string),
     );
