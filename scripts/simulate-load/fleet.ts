@@ -77,6 +77,7 @@ function portsFor(clock: Clock): Ports {
     gate: {},
     nudges: noNudges,
     feed: {},
+    heads: { read: () => Promise.resolve(null) },
     host: { trust: { keys: new Map([['', {}]]) } },
   };
   return parts as unknown as Ports;
@@ -137,6 +138,9 @@ async function play(
       disabled: null,
       checkIntervalMs: CHECK_INTERVAL_MS,
       jitter: JITTER,
+      minAgeMs: 0,
+      allowSecurityOverride: false,
+      group: 'default',
     } as const;
     const next = schedule(ports, settings);
     if (scenario.start === 'settled') {

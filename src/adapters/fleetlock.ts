@@ -34,6 +34,11 @@ const refusalSchema = z.object({ kind: z.string().min(1), value: z.string().min(
 
 type Operation = 'pre-reboot' | 'steady-state';
 
+/** What stands in each request; a server refuses one without the header of the protocol. */
+const CONTENT = { 'content-type': 'application/json', 'user-agent': 'coresdk-sidecar' };
+
+const endpoint = (url: string, operation: Operation): string => `${url.replace(/\/+$/, '')}/v1/${operation}`;
+
 async function readText(body: AsyncIterable<unknown>): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -60,6 +65,54 @@ function refusalIn(text: string): string | null {
   return line.slice(0, VALUE_CHARACTERS);
 }
 
+/** An answer, whatever it is. */
+interface Answered {
+  readonly status: number;
+  /** What it says, where it is of the protocol's shape for a refusal. */
+  readonly refusal: string | null;
+}
+
+/** Sends one request. Rejects with `CANCELLED`, and `FLEET_UNREACHABLE` where nothing came. */
+async function post(
+  { client, timeoutMs = 30_000 }: Pick<FleetLockOptions, 'client' | 'timeoutMs'>,
+  address: string,
+  request: { readonly headers: Readonly<Record<string, string>>; readonly body: string },
+  signal: AbortSignal,
+): Promise<Answered> {
+  throwIfCancelled(signal);
+  const late = AbortSignal.timeout(timeoutMs);
+  try {
+    const answer = await client.post(new URL(address), {
+      ...request,
+      signal: AbortSignal.any([signal, late]),
+    });
+    return { status: answer.statusCode, refusal: refusalIn(await readText(answer.body)) };
+  } catch (error) {
+    throwIfCancelled(signal);
+    const message = error instanceof Error ? error.message : String(error);
+    throw away(address, late.aborted ? `nothing in ${String(timeoutMs / 1000)} s` : message, error);
+  }
+}
+
+const away = (address: string, what: string, cause?: unknown): UpdateError =>
+  new UpdateError('FLEET_UNREACHABLE', `expected ${address} to answer HTTP 200, found ${what}`, { cause });
+
+/**
+ * Looks whether a FleetLock server is there, and takes and frees nothing: it is sent a request that every server must refuse, without the
+ * header of the protocol and without a host in it.
+ *
+ * @returns the status, and what it says where that is of the protocol's shape
+ * @throws UpdateError `FLEET_UNREACHABLE`, `CANCELLED`
+ * @example
+ * const { status, refusal } = await lookAtFleetLock({ url: 'https://lock.example.com', client }, signal);
+ */
+export async function lookAtFleetLock(
+  options: Pick<FleetLockOptions, 'url' | 'client' | 'timeoutMs'>,
+  signal: AbortSignal,
+): Promise<Answered> {
+  return post(options, endpoint(options.url, 'steady-state'), { headers: CONTENT, body: '{}' }, signal);
+}
+
 /**
  * A lease from a FleetLock server. It asks nothing by itself.
  *
@@ -68,45 +121,19 @@ function refusalIn(text: string): string | null {
  * await lease.acquire(attempt.id, signal); // POST https://lock.example.com/v1/pre-reboot
  * await lease.release(attempt.id, signal); // POST https://lock.example.com/v1/steady-state
  */
-export function createFleetLock({ url, group, id, client, timeoutMs = 30_000 }: FleetLockOptions): Lease {
-  const base = url.replace(/\/+$/, '');
+export function createFleetLock({ url, group, id, client, timeoutMs }: FleetLockOptions): Lease {
   const body = JSON.stringify({ client_params: { id, group } });
-  const headers = {
-    'content-type': 'application/json',
-    'fleet-lock-protocol': 'true',
-    'user-agent': 'coresdk-sidecar',
-  };
-  const name = `the FleetLock server ${base}, group ${group}`;
+  const headers = { ...CONTENT, 'fleet-lock-protocol': 'true' };
+  const name = `the FleetLock server ${url.replace(/\/+$/, '')}, group ${group}`;
 
   const ask = async (operation: Operation, signal: AbortSignal): Promise<void> => {
-    throwIfCancelled(signal);
-    const address = `${base}/v1/${operation}`;
-    const late = AbortSignal.timeout(timeoutMs);
-    const away = (what: string, cause?: unknown): UpdateError =>
-      new UpdateError('FLEET_UNREACHABLE', `expected ${address} to answer HTTP 200, found ${what}`, {
-        cause,
-      });
-    let status: number;
-    let text: string;
-    try {
-      const answer = await client.post(new URL(address), {
-        headers,
-        body,
-        signal: AbortSignal.any([signal, late]),
-      });
-      status = answer.statusCode;
-      text = await readText(answer.body);
-    } catch (error) {
-      throwIfCancelled(signal);
-      if (late.aborted) throw away(`nothing in ${String(timeoutMs / 1000)} s`, error);
-      throw away(error instanceof Error ? error.message : String(error), error);
-    }
+    const address = endpoint(url, operation);
+    const { status, refusal } = await post({ client, timeoutMs }, address, { headers, body }, signal);
     if (status === 200) return;
-    const refusal = refusalIn(text);
     const found = `HTTP ${String(status)}${refusal === null ? '' : `: ${refusal}`}`;
     if (operation === 'pre-reboot' && refusal !== null && status >= 400 && status < 500)
       throw new UpdateError('LEASE_HELD', `no place from ${name}: ${found}`);
-    throw away(found);
+    throw away(address, found);
   };
   return {
     name,

@@ -12,7 +12,7 @@ import { UpdateError } from '../errors.ts';
 import type { Clock, Gate, Lease, Reporter, Waiting } from '../services/ports.ts';
 import type { Attempt, Plan } from '../types.ts';
 import { throwIfCancelled } from './disk-errors.ts';
-import type { LeaseRecord, LeaseRecords } from './lease-record.ts';
+import { leftBehind, type LeaseRecord, type LeaseRecords } from './lease-record.ts';
 
 /** What {@link createLeaseGate} needs. */
 export interface LeaseGateOptions {
@@ -95,7 +95,10 @@ export function createLeaseGate(options: LeaseGateOptions): Gate & { close(): Pr
   };
   const recorded = async (): Promise<LeaseRecord | null> => {
     // Once it was read, memory counts: it also knows what could not be removed from the disk.
-    if (known === undefined) known = await records.read();
+    if (known === undefined) {
+      known = await records.read();
+      if (known?.at !== undefined && known.at !== lease.name) warn(leftBehind(known));
+    }
     return known;
   };
 
@@ -143,8 +146,9 @@ export function createLeaseGate(options: LeaseGateOptions): Gate & { close(): Pr
       if (pending() !== null) return null;
       if (before === null) {
         known = undefined;
-        await records.write({ attempt });
-        known = { attempt };
+        const record = { attempt, at: lease.name };
+        await records.write(record);
+        known = record;
       }
       try {
         await lease.acquire(attempt, signal);

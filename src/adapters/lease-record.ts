@@ -6,7 +6,7 @@
  */
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { hasErrno } from '../errors.ts';
+import { hasErrno, UpdateError } from '../errors.ts';
 import { writeFileAtomically } from './atomic-file.ts';
 import type { Disk } from './disk.ts';
 import { guarded } from './disk-errors.ts';
@@ -15,13 +15,22 @@ import { jsonBytes, JsonFileError, readJsonFile } from './json-file.ts';
 
 const FILE_CAP = 4096;
 
-const recordSchema = z.strictObject({ attempt: z.string() });
+const recordSchema = z.strictObject({ attempt: z.string(), at: z.string().max(1024).optional() });
 
 /** What is remembered of a lease. */
 export interface LeaseRecord {
   /** The id of the attempt that it is for; empty where that cannot be read. */
   readonly attempt: string;
+  /** Whose place it is (`Lease.name`); absent where that is not known. */
+  readonly at?: string | undefined;
 }
+
+/** That a place may be held where nobody will give it back: what is configured now is not what it was taken from. */
+export const leftBehind = ({ at }: LeaseRecord): UpdateError =>
+  new UpdateError(
+    'FLEET_UNREACHABLE',
+    `a place may still be held at ${at ?? 'the lock server that was configured before'}, which is configured no more: give it back there, as docs/rollout.md says`,
+  );
 
 /** The durable memory of one lease. */
 export interface LeaseRecords {
@@ -49,9 +58,9 @@ export function openLeaseRecords(disk: Disk, file: string): LeaseRecords {
           return { attempt: '' };
         }
       }),
-    write: ({ attempt }) =>
+    write: ({ attempt, at }) =>
       guarded('STATE_DIR_UNUSABLE', `could not write ${file}`, () =>
-        writeFileAtomically(disk, file, jsonBytes({ attempt }), 0o600),
+        writeFileAtomically(disk, file, jsonBytes({ attempt, ...(at === undefined ? {} : { at }) }), 0o600),
       ),
     clear: () =>
       guarded('STATE_DIR_UNUSABLE', `could not remove ${file}`, async () => {

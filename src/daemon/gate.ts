@@ -4,7 +4,7 @@ import { createFleetLock } from '../adapters/fleetlock.ts';
 import { createGate } from '../adapters/gate.ts';
 import { createHttpClient } from '../adapters/http-client.ts';
 import { createLeaseGate } from '../adapters/lease-gate.ts';
-import { openLeaseRecords } from '../adapters/lease-record.ts';
+import { leftBehind, openLeaseRecords } from '../adapters/lease-record.ts';
 import { openTlsFiles } from '../adapters/tls-files.ts';
 import type { Disk } from '../adapters/disk.ts';
 import type { Config } from '../config/index.ts';
@@ -64,8 +64,12 @@ export async function openGate(parts: GateParts): Promise<OpenGate> {
     reporter,
   });
   const opened = await openLease(parts);
-  if (opened === null) return { gate, close: () => Promise.resolve() };
   const records = openLeaseRecords(disk, leaseFile);
+  if (opened === null) {
+    const left = await records.read();
+    if (left !== null) reporter.report({ kind: 'warning', error: leftBehind(left).toRecord() });
+    return { gate, close: () => Promise.resolve() };
+  }
   // An attempt that goes on after a restart keeps its place, where that has to be renewed.
   const held = opened.lease.keep === undefined ? null : await records.read();
   if (held !== null) opened.lease.keep?.(held.attempt);

@@ -2,7 +2,9 @@ import type { CheckView, DoctorReport } from '../control/api.ts';
 import { runCheck, type Check } from './check.ts';
 import { feedChecks, lookAtHead, nextReleaseOf, type HeadLook } from './feed.ts';
 import { fileChecks } from './files.ts';
+import { fleetLockChecks } from './fleetlock.ts';
 import { keyChecks } from './keys.ts';
+import { mirrorChecks } from './mirrors.ts';
 import type { NextRelease, Patient } from './patient.ts';
 import { stateDirChecks } from './state-dir.ts';
 import { systemdChecks, type ShowUnit } from './systemd.ts';
@@ -59,6 +61,8 @@ export async function examine(patient: Patient, options: ExamineOptions = {}): P
     ...workloadChecks(patient),
     ...stateDirChecks(patient, next),
     ...feedChecks(patient, look),
+    ...mirrorChecks(patient, Math.min(boundMs, FEED_BOUND_MS)),
+    ...fleetLockChecks(patient),
     ...keyChecks(patient),
     ...fileChecks(patient),
     ...systemdChecks(patient, options.showUnit),

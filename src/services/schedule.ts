@@ -4,6 +4,7 @@ import type { Attempt } from '../types.ts';
 import { intervalMs } from './interval.ts';
 import type { Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
+import { turnToCome } from './turn.ts';
 
 /** What replaces a release that was superseded while it waited is looked for within this time. */
 const REPLACED_WITHIN_MS = 2_000;
@@ -14,7 +15,14 @@ const REPLACED_WITHIN_MS = 2_000;
  */
 const HINTED_WITHIN_MS = 120_000;
 
-type Policy = Pick<Settings, 'channel' | 'disabled' | 'checkIntervalMs' | 'jitter'>;
+type Policy = Pick<
+  Settings,
+  'channel' | 'disabled' | 'checkIntervalMs' | 'jitter' | 'minAgeMs' | 'allowSecurityOverride' | 'group'
+>;
+type Needs = Pick<
+  Ports,
+  'clock' | 'ids' | 'journal' | 'reporter' | 'feed' | 'host' | 'gate' | 'nudges' | 'heads' | 'store'
+>;
 
 /** Why no check is due by itself; null when one is. */
 function whyNot(
@@ -50,6 +58,18 @@ function nextCheck(
   return { wait: intervalMs(clock, settings), why };
 }
 
+/** Tells after a start when this host's turn comes. What cannot be read is a warning: the check finds it out. */
+async function tellTurn(ports: Needs, settings: Policy): Promise<void> {
+  const { channel } = settings;
+  if (channel === 'manual') return;
+  try {
+    const held = await turnToCome(ports, settings, channel);
+    if (held !== null) ports.reporter.report({ kind: 'heldBack', held });
+  } catch (error) {
+    ports.reporter.report({ kind: 'warning', error: UpdateError.from(error).toRecord() });
+  }
+}
+
 /** Waits; resolves with a hint that comes meanwhile, at once, or null when the time is over. */
 async function hintBefore(
   { clock, nudges }: Pick<Ports, 'clock' | 'nudges'>,
@@ -75,10 +95,7 @@ async function hintBefore(
  * @throws UpdateError only `CANCELLED`; a journal that cannot be written is reported, since nothing is put at risk by it here
  */
 export const schedule =
-  (
-    ports: Pick<Ports, 'clock' | 'ids' | 'journal' | 'reporter' | 'feed' | 'host' | 'gate' | 'nudges'>,
-    settings: Policy,
-  ) =>
+  (ports: Needs, settings: Policy) =>
   async (input: Steps['schedule']['input'], signal: AbortSignal): Promise<Attempt> => {
     const { clock, ids, journal, reporter } = ports;
     // An attempt whose quarantine could not be written stays open, so that the next start tries that again.
@@ -95,6 +112,7 @@ export const schedule =
       reporter.report({ kind: 'nextCheck', at: null, why: held });
       for (;;) await clock.sleep(24 * 3600 * 1000, signal);
     }
+    if (input.ended === null) await tellTurn(ports, settings);
     const { wait, why } = nextCheck(clock, settings, input.ended);
     const due = clock.monotonic() + wait;
     reporter.report({ kind: 'nextCheck', at: clock.now() + wait, why });

@@ -4,12 +4,14 @@
  *
  * Invariant: only what the operator's configuration allows takes any of it away, and then it is told.
  */
+import semver from 'semver';
 import { requireBake, securityOverride } from '../bundle/bake.ts';
 import { selectTarget } from '../bundle/head-document.ts';
 import type { Head } from '../bundle/head.ts';
 import { cohort, rolloutLine, rolloutTurn } from '../bundle/rollout.ts';
 import { UpdateError } from '../errors.ts';
-import type { Attempt } from '../types.ts';
+import type { Attempt, FeedChannel } from '../types.ts';
+import { storedHead } from './heads.ts';
 import type { HeldBack, Ports } from './ports.ts';
 import type { Settings } from './settings.ts';
 
@@ -92,6 +94,26 @@ function queue({ host, clock }: Needs, { group }: Policy, head: Head, digest: st
       ? `${about}, and this host is not in the share that has it`
       : `${about}; this host’s turn comes at ${iso(until)}`;
   return { version: head.version, reason, until };
+}
+
+/**
+ * When this host's turn comes for the release of the head that was accepted last: what is told after a start, since the next check is up
+ * to an interval away. It decides nothing. Null where there is nothing newer, or nothing to wait for.
+ *
+ * @throws UpdateError `STATE_DIR_UNUSABLE`
+ */
+export async function turnToCome(
+  ports: Needs & Pick<Ports, 'heads' | 'store'>,
+  settings: Policy,
+  channel: FeedChannel,
+): Promise<HeldBack | null> {
+  const head = (await storedHead(ports, channel, 'unexpired'))?.head;
+  if (head?.rollout === undefined) return null;
+  const digest = selectTarget(head, ports.host.platform)?.release_digest;
+  const isNewer = semver.gt(head.version, (await ports.store.current()).version);
+  if (digest === undefined || !isNewer) return null;
+  if (settings.allowSecurityOverride && securityOverride(head) !== null) return null;
+  return queue(ports, settings, head, digest);
 }
 
 /** Of two reasons to wait, the one that ends last. */

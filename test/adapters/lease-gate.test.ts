@@ -200,7 +200,7 @@ describe('a gate with a lease', () => {
     const passing = one.gate.pass(attempt('a'), PLAN, never);
     await clock.advance(1);
     expect([...places.holders]).toEqual([]);
-    expect(one.records.record).toEqual({ attempt: 'a' });
+    expect(one.records.record).toMatchObject({ attempt: 'a' });
     places.away = null;
     await clock.advance(600_000);
     await passing;
@@ -274,7 +274,7 @@ describe('a gate with a lease', () => {
     expect(one.reporter.warnings()).toEqual([{ code: 'DISK_FULL', message: 'no space' }]);
     one.records.fault = null;
     await one.gate.pass(attempt('b'), PLAN, never);
-    expect(one.records.record).toEqual({ attempt: 'b' });
+    expect(one.records.record).toMatchObject({ attempt: 'b' });
   });
 });
 
@@ -329,13 +329,42 @@ describe('after a crash', () => {
     const closing = before.gate.close();
     await clock.advance(10_000);
     await closing;
-    expect(before.records.record).toEqual({ attempt: 'a' });
+    expect(before.records.record).toMatchObject({ attempt: 'a' });
     places.away = null;
     const after = host('one', before.records);
     await after.gate.settle?.();
     await clock.advance(1);
     expect(places.holders.size).toBe(0);
   });
+});
+
+it('a place that was taken elsewhere, at an address that is configured no more, is told: nobody else can give it back', async () => {
+  const { host, clock } = world();
+  const [before, elsewhere] = [host('one'), createFakePlaces()];
+  await before.gate.pass(attempt('a'), PLAN, never);
+  const reporter = createFakeReporter();
+  const { records } = before;
+  const gate = createLeaseGate({
+    gate: immediateGate,
+    lease: elsewhere.lease('two'),
+    records,
+    clock,
+    reporter,
+  });
+  await gate.settle?.();
+  await clock.advance(1);
+  expect(reporter.warnings()).toEqual([
+    {
+      code: 'FLEET_UNREACHABLE',
+      message:
+        'a place may still be held at the fake places of one, which is configured no more: give it back there, as docs/rollout.md says',
+    },
+  ]);
+  expect(records.record).toBeNull();
+  await gate.pass(attempt('b'), PLAN, never);
+  await gate.release(attempt('b'));
+  await clock.advance(1);
+  expect(reporter.warnings()).toHaveLength(1);
 });
 
 it('a daemon that ends gives back what it can in a moment', async () => {

@@ -13,9 +13,12 @@ describe('the memory of a lease', () => {
     inFolder(async (folder) => {
       const records = openLeaseRecords(nodeDisk, fileIn(folder));
       expect(await records.read()).toBeNull();
-      await records.write({ attempt: 'a-1' });
+      await records.write({ attempt: 'a-1', at: 'the lock server' });
       expect((await stat(fileIn(folder))).mode & 0o777).toBe(0o600);
       const again = openLeaseRecords(nodeDisk, fileIn(folder));
+      expect(await again.read()).toEqual({ attempt: 'a-1', at: 'the lock server' });
+      // As it was written before it said where.
+      await writeFile(fileIn(folder), '{"attempt":"a-1"}');
       expect(await again.read()).toEqual({ attempt: 'a-1' });
       await again.clear();
       await again.clear();

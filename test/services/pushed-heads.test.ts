@@ -48,7 +48,7 @@ describe('a head that is pushed', () => {
   });
 
   it('hides nothing of the feed behind it: how its mirrors are doing is told as ever', () => {
-    expect(pushed.before(rig.feed).mirrors).toBeUndefined();
+    expect(pushed.before(rig.feed).mirrors?.()).toBeUndefined();
     const health = [{ url: 'https://a.example/', failures: 1, putBackUntil: NOW, fault: null }];
     expect(pushed.before({ ...rig.feed, mirrors: () => health }).mirrors?.()).toEqual(health);
   });

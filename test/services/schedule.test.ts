@@ -8,7 +8,8 @@ import type { Attempt } from '../../src/types.ts';
 import { refusal } from '../fixtures/refusal.ts';
 import { testKeys } from '../fixtures/keys.ts';
 import { attempt, ended, RECORD, WATCH } from '../machines/values.ts';
-import { createRig, NEVER, NOW, SETTINGS, type Rig } from './rig.ts';
+import { signedHead } from './head-fixture.ts';
+import { createRig, install, NEVER, NOW, SETTINGS, type Rig } from './rig.ts';
 
 type Input = Steps['schedule']['input'];
 const NOTHING: Input = { ended: null, paused: null, watch: null };
@@ -64,7 +65,7 @@ describe('the next check', () => {
     'comes anywhere in the interval after a start, so that a fleet that boots at once is spread (%f → %i ms)',
     async (random, ms) => {
       const rig = rigWith(random);
-      await rig.heads.write('stable', Buffer.from('a head'));
+      await rig.heads.write('stable', await signedHead({ version: '0.9.0' }));
       expect(await due(rig)).toBe(ms);
     },
   );
@@ -119,6 +120,71 @@ describe('the next check', () => {
     left.abort();
     expect(await waiting).toBe('CANCELLED');
     expect(rig.clock.sleeping).toBe(0);
+  });
+});
+
+describe('after a start', () => {
+  const start = async (rig: Rig, settings: Partial<typeof SETTINGS> = {}): Promise<unknown> => {
+    const left = new AbortController();
+    const waiting = refusal(run(rig, {}, settings, left.signal));
+    await rig.clock.advance(0);
+    left.abort();
+    await waiting;
+    return rig.reporter.of('heldBack').at(-1)?.held;
+  };
+  const held = async (
+    change: Record<string, unknown>,
+    settings: Partial<typeof SETTINGS> = {},
+  ): Promise<unknown> => {
+    const rig = rigWith(0.5);
+    await rig.store.activate(install(rig, '1.0.0'));
+    await rig.heads.write('stable', await signedHead({ version: '1.1.0', ...change }));
+    return start(rig, settings);
+  };
+  const rollout = { start: NOW / 1000 + 60, percent: 100 };
+
+  it('it is told at once when this host’s turn comes, by the head that was accepted last', async () => {
+    expect(await held({ rollout })).toMatchObject({ version: '1.1.0', until: NOW + 60_000 });
+    expect(await held({ rollout: { start: 0, percent: 0 } })).toMatchObject({ until: null });
+  });
+
+  it.each<[string, Record<string, unknown>, Partial<typeof SETTINGS>]>([
+    ['no rollout', {}, {}],
+    ['its turn has come', { rollout: { start: 0, percent: 100 } }, {}],
+    ['it runs already', { version: '1.0.0', rollout }, {}],
+    ['the head has expired', { rollout, iat: NOW / 1000 - 7200, exp: NOW / 1000 - 3600 }, {}],
+    [
+      'no bundle is for this platform',
+      {
+        rollout,
+        targets: [
+          {
+            os: 'plan9',
+            arch: 'x64',
+            release_digest: 'a'.repeat(64),
+            bundles: [{ path: 'x', size: 1, sha256: 'a'.repeat(64) }],
+          },
+        ],
+      },
+      {},
+    ],
+    ['it is on manual', { rollout }, { channel: 'manual' }],
+    ['updates are switched off', { rollout }, { disabled: 'off' }],
+    [
+      'an override counts',
+      { rollout, security: { reason: 'CVE', at: NOW / 1000 } },
+      { allowSecurityOverride: true },
+    ],
+  ])('nothing is told where %s', async (_, change, settings) => {
+    expect(await held(change, settings)).toBeUndefined();
+  });
+
+  it('and a head that cannot be read keeps no check from its time', async () => {
+    const rig = rigWith(0.5);
+    rig.heads.read = () => Promise.reject(new UpdateError('STATE_DIR_UNUSABLE', 'broken'));
+    expect(await start(rig)).toBeUndefined();
+    expect(rig.reporter.warnings()).toEqual([{ code: 'STATE_DIR_UNUSABLE', message: 'broken' }]);
+    expect(rig.reporter.of('nextCheck')).toHaveLength(1);
   });
 });
 
