@@ -28,11 +28,12 @@ export interface Pacing {
 
 /**
  * Both services of `idle` are held where they wait anyway: what they do before that is done at once, as it would be, and a call
- * with a signal lets them go when the machine leaves the state.
+ * with a signal lets them go when the machine leaves the state. A watch whose time is over waits for nothing: it is held before it
+ * writes, or who looks at the disk meets it half-way.
  */
-const HELD_AT: Partial<Record<StepName, PortMethod>> = {
-  schedule: 'Clock.sleep',
-  watch: 'Workload.crashLoop',
+const HELD_AT: Partial<Record<StepName, readonly PortMethod[]>> = {
+  schedule: ['Clock.sleep'],
+  watch: ['Workload.crashLoop', 'VersionStore.list'],
 };
 
 /** Makes the pacing of one daemon. */
@@ -86,7 +87,7 @@ export function createPacing(): Pacing {
       const gate = run === null ? undefined : gates.get(run);
       if (run === null || gate === undefined || admitted.has(run)) return proceed();
       if (free && !kept.includes(run.step)) return proceed();
-      if (call.method !== (HELD_AT[run.step] ?? call.method)) return proceed();
+      if (HELD_AT[run.step]?.includes(call.method) === false) return proceed();
       waiting.set(gate, run);
       for (const look of watchers) look();
       await untilFired(signalOf(call), (resolve) => {
