@@ -1,20 +1,33 @@
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.ts';
+
+/** These replace modules for themselves (`vi.mock`), so they need a worker in which nobody has loaded them yet. */
+const ALONE = ['test/publish/interrupted.test.ts', 'test/sidecar/grpc.test.ts'];
+
+const ALL = {
+  environment: 'node',
+  // Processes, not threads: tests start children, change the umask and send signals.
+  pool: 'forks',
+  // The machines that this runs on have two cores; a third worker uses the time in which end-to-end tests wait.
+  maxWorkers: 3,
+  setupFiles: ['test/fixtures/each-file.ts'],
+  testTimeout: 30_000,
+  hookTimeout: 30_000,
+  restoreMocks: true,
+  unstubEnvs: true,
+  unstubGlobals: true,
+} as const;
 
 export default defineConfig({
   test: {
-    environment: 'node',
-    include: ['test/**/*.test.ts'],
     // Builds the program once, with throw-away keys, for the end-to-end tests.
     globalSetup: ['test/e2e/support/global-setup.ts', 'test/model/support/driver-coverage.ts'],
-    // Processes, not threads: tests start children, change the umask and send signals.
-    pool: 'forks',
-    // The machines that this runs on have two cores; a third worker uses the time in which end-to-end tests wait.
-    maxWorkers: 3,
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
-    restoreMocks: true,
-    unstubEnvs: true,
-    unstubGlobals: true,
+    sequence: { sequencer: LongestFirst },
     reporters: ['default'],
+    projects: [
+      // One worker runs many files: to load all libraries anew for each would cost more than most tests do.
+      { test: { ...ALL, name: 'shared', isolate: false, include: ['test/**/*.test.ts'], exclude: ALONE } },
+      { test: { ...ALL, name: 'alone', include: ALONE } },
+    ],
   },
 });

@@ -8,6 +8,7 @@ export default defineConfig({
     // It reads the sources themselves, which are not the same once they hold mutants.
     exclude: ['test/machines/purity.test.ts'],
     pool: 'forks',
+    setupFiles: ['test/fixtures/each-file.ts'],
     restoreMocks: true,
     unstubEnvs: true,
   },

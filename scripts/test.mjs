@@ -26,11 +26,11 @@ const CHECKS = [
 ];
 
 /** Runs a command; resolves with its exit code (1 for a signal or where it cannot be started) and its output unless it is shown. */
-function run(command, args, shown) {
+function run(command, args, shown, more = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: ROOT,
-      env: ENV,
+      env: { ...ENV, ...more },
       stdio: ['ignore', ...(shown ? ['inherit', 'inherit'] : ['pipe', 'pipe'])],
     });
     const output = [];
@@ -46,10 +46,10 @@ function run(command, args, shown) {
 
 const results = [];
 
-async function step(name, command, args, shown = false) {
+async function step(name, command, args, shown = false, more = {}) {
   if (shown) console.log(`\n== ${name}: ${[command, ...args].join(' ')}`);
   const start = performance.now();
-  const { code, output } = await run(command, args, shown);
+  const { code, output } = await run(command, args, shown, more);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   results.push({ name, ok: code === 0, seconds });
   console.log(`${code === 0 ? 'ok  ' : 'FAIL'} ${name} (${seconds} s)`);
@@ -88,6 +88,8 @@ try {
     'vitest',
     ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...process.argv.slice(2)],
     true,
+    // Scripts that tests start again and again are compiled once.
+    { NODE_COMPILE_CACHE: join(folder, 'compile-cache') },
   );
   await Promise.all(lanes);
   const counted = numbers(report);

@@ -115,7 +115,11 @@ healthProbeContract(
 healthProbeContract(
   'exec',
   {
-    says: { healthy: /^exit code 0: well$/, unhealthy: /^exit code 3: not well$/, silent: SILENT },
+    says: {
+      healthy: /^exit code 0: well$/,
+      unhealthy: /^exit code 3: not well$/,
+      silent: /^no answer in 2 s$/,
+    },
     hasAddress: false,
     address: /^\/bin\/sh .*check/,
   },
@@ -128,7 +132,8 @@ healthProbeContract(
         silent: 'sleep 60',
       };
       return {
-        probe: await createProbe({ ...SETTINGS, exec: ['/bin/sh', check] }),
+        // A shell on a machine under load may take its time to start.
+        probe: await createProbe({ ...SETTINGS, timeoutMs: 2_000, exec: ['/bin/sh', check] }),
         show: (sight) => writeFile(check, scripts[sight] ?? ''),
         close: () => Promise.resolve(),
       };

@@ -3,6 +3,7 @@ import { chmod, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { bundledDaemon } from '../e2e/support/bundled-daemon.ts';
 import { createHost, eventually } from '../e2e/support/host.ts';
 import { FILE_ATTACKS, OTHER_USER_ATTACKS, START_ATTACKS, TAMPER_ATTACKS } from './cases/local.ts';
 import { OFFERED } from './support/makers.ts';
@@ -47,11 +48,23 @@ describe('a daemon is given', () => {
 });
 
 describe('during an update', () => {
+  let folder: string;
+  let program: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'coresdk-local-'));
+    program = await bundledDaemon(folder, join(import.meta.dirname, 'support', 'tampered-daemon.ts'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
   it.each(TAMPER_ATTACKS)('$name: $code', async ({ state, code, restarts }) => {
     await using rig = await createRig(undefined, {
-      argv: [process.execPath, join(import.meta.dirname, 'support', 'tampered-daemon.ts')],
+      argv: [process.execPath, program],
       args: [state],
-      env: { TRUST_FILE: join(inject('built').keys, 'trust.json') },
+      env: {
+        TRUST_FILE: join(inject('built').keys, 'trust.json'),
+        // Every start compiles the same program.
+        NODE_COMPILE_CACHE: join(folder, 'compile-cache'),
+      },
     });
     const before = await rig.client.status();
     await rig.offer(rig.good.bytes, rig.good.digest);

@@ -1,15 +1,24 @@
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { FaultOrder } from '../kill/support/fault-order.ts';
 import type { FaultPoint } from '../kill/support/fault-points.ts';
 import { workloadProcesses } from '../kill/support/invariants.ts';
+import { buildKillDaemon } from '../kill/support/kill-daemon.ts';
 import { createHost, isAlive, type Host } from './support/host.ts';
 import type { Behaviour } from './support/workload-program.ts';
 
+let folder: string;
+let program: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'coresdk-crash-'));
+  program = await buildKillDaemon(folder);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
 /** Starts a daemon that kills itself in a state: its intent written and its service about to run, or its service done. */
 async function dieIn(host: Host, state: string, when: FaultPoint['when'] = 'before'): Promise<void> {
-  const program = join(import.meta.dirname, '..', 'kill', 'support', 'daemon.ts');
   const order: FaultOrder = { kill: { at: `step ${state}`, nth: 1, when } };
   await host.start({
     argv: [process.execPath, program, host.configFile],

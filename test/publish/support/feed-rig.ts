@@ -7,6 +7,7 @@ import type { TrustSet } from '../../../src/bundle/trust.ts';
 import type { HeadOptions } from '../../../src/publish/head-options.ts';
 import { loadSignerFor } from '../../../src/publish/signer.ts';
 import type { FeedChannel } from '../../../src/types.ts';
+import { whenFileEnds } from '../../fixtures/file-end.ts';
 import { PRODUCT, testKeys, type TestKeys } from '../../fixtures/keys.ts';
 import { makeRelease } from '../../fixtures/release.ts';
 
@@ -21,8 +22,12 @@ const made = new Map<string, Promise<string>>();
 /** A bundle of a version, made once a test file with the test keys. */
 export function bundle(version: string, platform: typeof LINUX | typeof ARM = LINUX): Promise<string> {
   const name = `${version}-${platform.arch}`;
-  const path = made.get(name) ?? makeRelease({ version, platform, createdAt: NOW }).then((it) => it.path);
+  const known = made.get(name);
+  if (known !== undefined) return known;
+  const path = makeRelease({ version, platform, createdAt: NOW }).then((it) => it.path);
   made.set(name, path);
+  // Its folder goes with the file.
+  whenFileEnds(() => void made.delete(name));
   return path;
 }
 
