@@ -168,9 +168,7 @@ export const verify =
         const isThis = (ref: VersionRef | null): boolean =>
           ref?.origin === 'store' && ref.digest === release.digest && ref.version === release.version;
         const runs =
-          manifest.entrypoint === undefined
-            ? await ports.succession.origin()
-            : await ports.store.current();
+          manifest.entrypoint === undefined ? await ports.succession.origin() : await ports.store.current();
         if (isThis(runs)) return { release, manifest, kid: signed.kid, unpacked: null };
         const reason = await objection(ports, release);
         if (reason !== null) throw new UpdateError(reason.code, reason.message);
