@@ -7,7 +7,7 @@ const ALONE = ['test/publish/interrupted.test.ts', 'test/sidecar/grpc.test.ts'];
 const ALL = {
   environment: 'node',
   // Processes, not threads: tests start children, change the umask and send signals.
-  pool: 'forks',
+  pool: 'forks' as const,
   // The machines that this runs on have two cores; a third worker uses the time in which end-to-end tests wait.
   maxWorkers: 3,
   setupFiles: ['test/fixtures/each-file.ts'],
@@ -16,7 +16,7 @@ const ALL = {
   restoreMocks: true,
   unstubEnvs: true,
   unstubGlobals: true,
-} as const;
+};
 
 export default defineConfig({
   test: {
