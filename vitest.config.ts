@@ -11,8 +11,9 @@ const ALL = {
   // The machines that this runs on have two cores; a third worker uses the time in which end-to-end tests wait.
   maxWorkers: 3,
   setupFiles: ['test/fixtures/each-file.ts'],
-  testTimeout: 30_000,
-  hookTimeout: 30_000,
+  // No test is decided by it: more than the patience of the steps of the longest on a machine under load.
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
   restoreMocks: true,
   unstubEnvs: true,
   unstubGlobals: true,
