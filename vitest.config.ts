@@ -7,16 +7,17 @@ const ALONE = ['test/publish/interrupted.test.ts', 'test/sidecar/grpc.test.ts'];
 const ALL = {
   environment: 'node',
   // Processes, not threads: tests start children, change the umask and send signals.
-  pool: 'forks',
+  pool: 'forks' as const,
   // The machines that this runs on have two cores; a third worker uses the time in which end-to-end tests wait.
   maxWorkers: 3,
   setupFiles: ['test/fixtures/each-file.ts'],
-  testTimeout: 30_000,
-  hookTimeout: 30_000,
+  // No test is decided by it: more than the patience of the steps of the longest on a machine under load.
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
   restoreMocks: true,
   unstubEnvs: true,
   unstubGlobals: true,
-} as const;
+};
 
 export default defineConfig({
   test: {
