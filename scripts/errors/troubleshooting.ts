@@ -21,7 +21,8 @@ Where it happened tells what became of the workload:
 | state | the workload |
 |---|---|
 | \`checking\` … \`waiting\` | was not touched: the version that ran goes on running |
-| \`swapping\`, \`probing\` | went back by itself to the version before; \`core sidecar status\` shows the evidence |
+| \`swapping\`, \`overlapping\`, \`draining\`, \`probing\` | went back by itself to the version before; \`core sidecar status\` shows the evidence |
+| \`handingOver\` | was not touched: only the daemon was to be replaced, and the one before it runs |
 | \`committed\`, \`idle\` | runs the new version; only its record or its watch is concerned |
 | \`rollingBack\` | **act now**: the version before did not become healthy; the supervisor keeps trying it |
 | \`recovering\` | is started as soon as it can be; see the message |

@@ -2,18 +2,13 @@
 import type { ErrorView, Status, WaitingView } from '../control/api.ts';
 import { plain } from './plain.ts';
 import { progressText } from './progress.ts';
+import { fleetRows } from './status-fleet.ts';
+import { rowText, type Row } from './status-row.ts';
 import { verdictOf } from './status-verdict.ts';
 import type { Style } from './style.ts';
-import { instant, relative, when } from './time.ts';
+import { instant, relative, span, when } from './time.ts';
+import { waitedFor } from './waiting-text.ts';
 
-/** A fact: its name, its lines, and how it sounds. */
-interface Row {
-  readonly name: string;
-  readonly lines: readonly string[];
-  readonly tone?: 'warn' | 'bad';
-}
-
-const NAME_WIDTH = 13;
 const INSTANT = /\d{4}-\d\d-\d\dT[\d:.]+Z/g;
 const DIGEST_SHOWN = 12;
 
@@ -28,7 +23,13 @@ const errorLines = ({ code, message, next }: ErrorView, before = ''): string[] =
 ];
 
 function* troubles(status: Status, now: number): Generator<Row> {
-  const { paused, disabled, last_error: last, warnings } = status;
+  const { paused, disabled, last_error: last, warnings, updater: program } = status;
+  if (program.development_keys)
+    yield {
+      name: '!!!',
+      lines: ['DEVELOPMENT KEYS: this program trusts throw-away keys; never use it in production'],
+      tone: 'bad',
+    };
   if (paused !== null)
     yield paused.code === 'UPDATES_PAUSED'
       ? // The table's advice is to look at the status: this is the status.
@@ -63,9 +64,16 @@ function waitingRow({ for: what, reason, until }: WaitingView, to: string | null
       lines: [`for an approval: ${said}`, `→ \`core sidecar approve${name}\``],
       tone: 'warn',
     };
+  const left = until === null ? '' : `, ${relative(until, now)}`;
   return {
     name: 'waiting',
-    lines: [`for a window: ${said}${until === null ? '' : `, ${relative(until, now)}`}`],
+    lines:
+      what === 'window'
+        ? [`for ${waitedFor({ for: what })}: ${said}${left}`]
+        : [
+            `for ${waitedFor({ for: what })}: ${said}`,
+            `→ nothing to do: it is asked for again${until === null ? ' by itself' : ` ${relative(until, now)}`}`,
+          ],
   };
 }
 
@@ -79,14 +87,14 @@ export function windowText(
 }
 
 function* running(status: Status, now: number): Generator<Row> {
-  const { workload, progress, attempt, watching, waiting, window } = status;
+  const { workload, progress, attempt, watching, waiting, window, state_since: since } = status;
   if (status.state !== 'idle')
     yield {
       name: 'attempt',
       lines: [
         [
           plain(attempt ?? '(start-up)'),
-          `in ${status.state}`,
+          `in ${status.state}${since === undefined ? '' : ` for ${span(now - Date.parse(since))}`}`,
           ...(progress === null ? [] : [progressText(progress)]),
         ].join(', '),
       ],
@@ -159,7 +167,13 @@ function trialText({ version, starts, acknowledged }: NonNullable<Status['update
 function* updater(status: Status, now: number): Generator<Row> {
   const { channel, feed_url: feed, next_check_at: next, next_check_why: why, held_back: held } = status;
   if (held !== null)
-    yield { name: 'held back', lines: [plain(held.reason).replace(INSTANT, instant)], tone: 'warn' };
+    yield {
+      name: 'held back',
+      lines: [
+        `${plain(held.reason).replace(INSTANT, instant)}${held.until === null ? '' : `, ${relative(held.until, now)}`}`,
+      ],
+      tone: 'warn',
+    };
   yield {
     name: 'next check',
     lines: [next === null ? `none: ${plain(why)}` : `${when(next, now)}, ${plain(why)}`],
@@ -180,7 +194,7 @@ function* updater(status: Status, now: number): Generator<Row> {
         ],
         tone: 'warn',
       };
-  const { version, commit, key_ids: keys, development_keys: development } = status.updater;
+  const { version, commit, key_ids: keys } = status.updater;
   const { from, trial, failed } = status.updater;
   const known =
     keys.length === 0 ? 'NO KEYS: every update is refused' : `keys ${keys.map(shortDigest).join(' ')}`;
@@ -196,20 +210,6 @@ function* updater(status: Status, now: number): Generator<Row> {
       ],
       tone: 'warn',
     };
-  if (development)
-    yield {
-      name: '!!!',
-      lines: ['DEVELOPMENT KEYS: this program trusts throw-away keys; never use it in production'],
-      tone: 'bad',
-    };
-}
-
-function rowText({ name, lines, tone }: Row, style: Style): string {
-  const title = name.padEnd(NAME_WIDTH);
-  const indent = ' '.repeat(NAME_WIDTH);
-  const [first = '', ...rest] = lines;
-  const emphasis = tone === undefined ? style.bold : style[tone];
-  return [`${emphasis(title)}${first}`, ...rest.map((line) => `${indent}${line}`)].join('\n');
 }
 
 /**
@@ -229,6 +229,7 @@ export function statusText(status: Status, now: number, style: Style): string {
     ...running(status, now),
     ...versions(status, now),
     ...updater(status, now),
+    ...fleetRows(status, now),
   ];
   return [style[tone](text), `next: ${next}`, '', ...rows.map((row) => rowText(row, style))].join('\n');
 }

@@ -1,8 +1,10 @@
 /** The first line of `status`: what an operator must know at three in the morning. Pure. */
 import type { AttemptView, Status } from '../control/api.ts';
+import type { StateName } from '../types.ts';
 import { progressText } from './progress.ts';
 import { plain } from './plain.ts';
-import { relative } from './time.ts';
+import { relative, span } from './time.ts';
+import { waitedFor } from './waiting-text.ts';
 
 /** How the first line sounds. */
 export type Tone = 'good' | 'warn' | 'bad';
@@ -42,13 +44,25 @@ function workloadWords({ workload, current }: Status): Verdict {
   }
 }
 
+/** Whether an attempt was about the daemon's program, and not about the workload. */
+function isDaemonAlone({ steps }: AttemptView): boolean {
+  const went = (through: StateName): boolean => steps.some(({ state }) => state === through);
+  return went('handingOver') && !went('committed') && !went('swapping') && !went('overlapping');
+}
+
 function lastWords(last: AttemptView, running: string | null, now: number): Verdict | null {
   const at = relative(last.ended_at ?? last.started_at, now);
   const to = last.to === null ? null : plain(last.to);
   switch (last.outcome) {
     case 'committed':
+      if (isDaemonAlone(last)) return { tone: 'good', text: `the daemon became that of ${to ?? 'it'} ${at}` };
       return { tone: 'good', text: to === running ? `committed ${at}` : `${to ?? 'it'} was committed ${at}` };
     case 'rolledBack':
+      if (isDaemonAlone(last))
+        return {
+          tone: 'warn',
+          text: `the daemon of ${to ?? 'a release'} failed ${at}, and the one before it runs`,
+        };
       return last.trigger === 'rollback'
         ? { tone: 'good', text: `an operator went back from ${to ?? 'another version'} ${at}` }
         : { tone: 'warn', text: `${to ?? 'an update'} was rolled back ${at}` };
@@ -86,6 +100,7 @@ function waitingWords(status: Status, now: number): Verdict {
 function waitsFor(waiting: Status['waiting'], now: number): string {
   if (waiting === null) return 'is staged and about to be swapped in';
   if (waiting.for === 'approval') return 'WAITS FOR AN APPROVAL';
+  if (waiting.for !== 'window') return `waits for ${waitedFor(waiting)}`;
   return waiting.until === null
     ? 'waits for a maintenance window'
     : `waits for the maintenance window, which opens ${relative(waiting.until, now)}`;
@@ -104,6 +119,10 @@ function busyWords(status: Status, now: number): Verdict {
       return { tone: 'good', text: `${workloadWords(status).text}; looking for a newer release` };
     case 'waiting':
       return waitingWords(status, now);
+    case 'handingOver': {
+      const { tone, text } = workloadWords(status);
+      return { tone, text: `${text}; the daemon gives way to that of ${to ?? 'the release'}` };
+    }
     case 'rollingBack':
     case 'rolledBack':
       return {
@@ -124,6 +143,16 @@ function failedWords(status: Status): Verdict {
     return { tone: 'bad', text: `START-UP FAILED: what was interrupted could not be repaired; ${text}` };
   const to = status.to === null ? '' : ` from ${plain(status.to)}`;
   return { tone: 'bad', text: `ROLLBACK FAILED${to} to ${plain(status.from)}; ${text}` };
+}
+
+/** A newer release that this host may not have yet. */
+function heldWords({ held_back: held, fleet }: Status, now: number): Verdict | null {
+  if (held === null) return null;
+  const version = plain(held.version);
+  if (fleet?.halts.some((halt) => halt.version === held.version) === true)
+    return { tone: 'warn', text: `the rollout of ${version} is HALTED` };
+  const left = held.until === null ? '' : ` for another ${span(Date.parse(held.until) - now)}`;
+  return { tone: 'good', text: `${version} is held back${left}` };
 }
 
 const ORDER: readonly Tone[] = ['good', 'warn', 'bad'];
@@ -153,5 +182,5 @@ export function verdictOf(status: Status, now: number): Verdict {
   const workload = workloadWords(status);
   const last =
     status.last_attempt === null ? null : lastWords(status.last_attempt, status.workload.version, now);
-  return withPause(joined([workload, last]), status);
+  return withPause(joined([workload, last, heldWords(status, now)]), status);
 }

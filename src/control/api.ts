@@ -39,7 +39,7 @@ export type ProgressView =
 export interface WaitingView {
   readonly for: 'window' | 'approval' | 'lease';
   readonly reason: string;
-  /** When the window opens; null when a person has to approve it. */
+  /** When the window opens, or a place in the fleet is asked for again; null when a person has to approve it, or nobody knows. */
   readonly until: string | null;
 }
 
@@ -140,6 +140,8 @@ export interface HostFleetView {
 /** `GET /v1/status`. */
 export interface Status {
   readonly state: StateName;
+  /** When it entered this state; absent where an older daemon answers. */
+  readonly state_since?: string;
   /** Id of the attempt under way. */
   readonly attempt: string | null;
   readonly from: string | null;

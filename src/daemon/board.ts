@@ -24,6 +24,8 @@ export interface Board {
   /** Called with every attempt that ended. */
   ended(ended: Ended): void;
   readonly progress: () => ProgressView | null;
+  /** When the machine entered its state, ms since 1970; null before it entered any. */
+  readonly since: () => number | null;
   readonly nextCheck: () => { readonly at: number | null; readonly why: string };
   /** What the last check that came to a verdict held back. */
   readonly heldBack: () => HeldBack | null;
@@ -86,6 +88,7 @@ const PROGRESS_EVERY_MS = 200;
 /** Makes the board. */
 export function createBoard({ clock, onProgress, publish }: BoardOptions): Board {
   let state: StateName | null = null;
+  let since: number | null = null;
   let attempt: string | null = null;
   let progress: ProgressView | null = null;
   let toldAt = -Infinity;
@@ -159,6 +162,7 @@ export function createBoard({ clock, onProgress, publish }: BoardOptions): Board
     entered: (entered, { attempt: of, plan, release }) => {
       const before = state;
       state = entered;
+      since = clock.now();
       attempt = of?.id ?? null;
       progress = null;
       waiting = null;
@@ -183,6 +187,7 @@ export function createBoard({ clock, onProgress, publish }: BoardOptions): Board
       publish({ kind: 'ended', attempt: endedView(ended) });
     },
     progress: () => progress,
+    since: () => since,
     nextCheck: () => nextCheck,
     heldBack: () => heldBack,
     waiting: () => waiting,

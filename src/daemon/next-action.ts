@@ -15,8 +15,8 @@ import type { Board } from './board.ts';
 /** What {@link nextAction} is told from. */
 export interface NextActionSources {
   readonly state: StateName;
-  readonly context: Pick<UpdateContext, 'plan' | 'release' | 'paused' | 'ended'>;
-  readonly board: Pick<Board, 'nextCheck' | 'waiting'>;
+  readonly context: Pick<UpdateContext, 'plan' | 'release' | 'paused' | 'ended' | 'daemonFailed'>;
+  readonly board: Pick<Board, 'nextCheck' | 'waiting' | 'heldBack'>;
   readonly config: { readonly update: Pick<Config['update'], 'channel' | 'bundlePath'> };
   readonly workload: WorkloadStatus;
   /** Why there are no updates on this host; null when there are. */
@@ -39,24 +39,43 @@ function whileWaiting(waiting: WaitingView | null, release: string | null): stri
   if (waiting === null) return `${name} is staged and about to be swapped in; nothing to do.`;
   if (waiting.for === 'approval')
     return `Approve ${name}: \`core sidecar approve${release === null ? '' : ` ${release}`}\`.`;
+  if (waiting.for === 'lease')
+    return `${name} waits for a place in the fleet, which is asked for again by itself; the workload runs on, nothing to do.`;
   return waiting.until === null
     ? `${name} waits for a maintenance window; nothing to do.`
     : `The window opens at ${waiting.until}; ${name} is swapped in then, nothing to do.`;
 }
 
-/** One sentence for the operator while an attempt is under way. */
-function whileBusy({ state, context, board }: NextActionSources): string {
+/** One sentence for the operator while an attempt is under way: what clients meet meanwhile, and what becomes of it if it fails. */
+function whileBusy({ state, context, board, workload }: NextActionSources): string {
   const to = context.plan?.to.version ?? context.release?.version ?? null;
+  const from = context.plan?.from.version ?? workload.ref?.version ?? 'the version before';
+  const name = to ?? 'the release';
+  const back = `if it fails, ${from} comes back by itself`;
   switch (state) {
     case 'recovering':
       return 'It starts up, and mends what was interrupted; nothing to do.';
     case 'waiting':
       return whileWaiting(board.waiting(), to);
+    case 'swapping':
+      return `${from} is stopped and ${name} is started; ${back}: nothing to do.`;
+    case 'overlapping':
+      return `${from} serves on while ${name} is tried beside it; if it fails, no client met it: nothing to do.`;
+    case 'draining':
+      return `${name} is healthy and takes over while ${from} finishes what it has begun; ${back}: nothing to do.`;
+    case 'probing':
+      return `${name} runs and is watched until it is healthy; ${back}: nothing to do.`;
+    case 'committed':
+      return `${name} is healthy and is recorded as good; nothing to do.`;
+    case 'handingOver':
+      return `The daemon gives way to that of ${name}, and the workload is not touched; if it fails, this daemon comes back by itself: nothing to do.`;
     case 'rollingBack':
     case 'rolledBack':
-      return `It goes back${context.plan === null ? '' : ` to ${context.plan.from.version}`}; nothing to do.`;
+      return context.daemonFailed
+        ? `The daemon of ${name} failed and is put into quarantine; the workload was not touched, nothing to do.`
+        : `It goes back${context.plan === null ? '' : ` to ${from}`}; nothing to do.`;
     default:
-      return `An attempt is in ${state}; nothing to do.`;
+      return `The workload is not touched in ${state}; nothing to do.`;
   }
 }
 
@@ -70,7 +89,9 @@ function whileIdle({ workload, config, context, board, disabled }: NextActionSou
   if (disabled !== null) return `No updates: ${disabled}.`;
   if (context.paused !== null) return afterPause(context.paused);
   const { at, why } = board.nextCheck();
-  if (at !== null) return `The next check is at ${new Date(at).toISOString()}.`;
+  const held = board.heldBack();
+  if (at !== null)
+    return `${held === null ? '' : `${held.version} is held back, nothing to do here. `}The next check is at ${new Date(at).toISOString()}.`;
   const byHand = config.update.bundlePath === null ? ' --bundle FILE' : '';
   return config.update.channel === 'manual'
     ? `No check by itself: ${why}; \`core sidecar update${byHand}\` installs a file.`

@@ -39,6 +39,8 @@ export function statusLine(status: Status): string {
       return 'starting up: what was interrupted is being repaired';
     case 'checking':
       return `${workloadWords(status)}; looking for a newer release`;
+    case 'handingOver':
+      return `${workloadWords(status)}; the daemon gives way to that of ${status.to ?? 'the release'}`;
     case 'rollingBack':
     case 'rolledBack':
       return `rolling back${arrow(to, from)}`;

@@ -187,6 +187,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
   // At the same instant as the state: what is read below takes a while.
   const waiting = board.waiting();
   const progress = board.progress();
+  const since = board.since();
   // A status must come whatever is broken: what cannot be read is a warning in it.
   const readable = async <T>(work: Promise<T>, otherwise: T): Promise<T> => {
     try {
@@ -214,6 +215,7 @@ export async function buildStatus(sources: StatusSources): Promise<Status> {
   const lastError = board.lastError() ?? errorIn(ended);
   return {
     state,
+    ...(since === null ? {} : { state_since: iso(since) }),
     attempt: context.attempt?.id ?? null,
     from: context.plan?.from.version ?? (context.attempt === null ? null : current.version),
     to: context.plan?.to.version ?? context.release?.version ?? null,

@@ -41,7 +41,7 @@ describe('status for people', () => {
   it('of a host whose turn in a rollout comes later', () => {
     const reason = `1.2.0 on stable is rolled out bit by bit; this host’s turn comes at ${ago(-86_400)}`;
     expect(text({ held_back: { version: '1.2.0', reason, until: ago(-86_400) } })).toContain(
-      '\nheld back    1.2.0 on stable is rolled out bit by bit; this host’s turn comes at 2026-01-03T03:04:05Z\n',
+      '\nheld back    1.2.0 on stable is rolled out bit by bit; this host’s turn comes at 2026-01-03T03:04:05Z, in 24 h\n',
     );
   });
 
@@ -254,6 +254,59 @@ describe('status for people', () => {
     );
   });
 
+  it('of a host that waits for a place in the fleet, which is no window', () => {
+    const words = text({
+      state: 'waiting',
+      state_since: ago(180),
+      attempt: 'a2',
+      to: '1.2.0',
+      waiting: { for: 'lease', reason: 'all of group web are taken, by h1, h2', until: ago(-12) },
+    });
+    expect(words).toMatch(/^\n1\.1\.0 is running and healthy; 1\.2\.0 waits for a place in the fleet\n/);
+    expect(words).toContain(
+      '\nattempt      a2, in waiting for 3 min\n' +
+        'waiting      for a place in the fleet: all of group web are taken, by h1, h2\n' +
+        '             → nothing to do: it is asked for again in 12 s\n',
+    );
+    expect(words).not.toContain('window');
+  });
+
+  it('of a host whose NATS is away, and where a rollout is halted', () => {
+    const words = text({
+      held_back: { version: '1.2.0', reason: '1.2.0 was halted by alice', until: null },
+      fleet: {
+        group: 'web',
+        host: 'h1',
+        link: { connected: false, server: null, since: ago(180), fault: 'connect ECONNREFUSED' },
+        outbox: 2,
+        halts: [{ version: '1.2.0', by: 'alice', at: ago(300), reason: 'crashes' }],
+      },
+    });
+    expect(words).toMatch(
+      /^\n1\.1\.0 is running and healthy; committed 2 h ago; the rollout of 1\.2\.0 is HALTED\n/,
+    );
+    expect(words).toContain(
+      '\nfleet        h1 of group web, NATS IS AWAY, since 3 min ago (2026-01-02T03:01:05Z), 2 outcomes wait to be sent\n' +
+        '             connect ECONNREFUSED\n' +
+        '             → nothing to do here: the workload runs on, the feed is asked as ever, and what waits is sent once NATS is back\n' +
+        'halted       1.2.0, by alice 5 min ago (2026-01-02T02:59:05Z): crashes\n' +
+        '             → nothing to do here; `core fleet rollout 1.2.0` says how far it came, `core fleet resume 1.2.0` lets it go on\n',
+    );
+  });
+
+  it('of a host in a fleet where all is well', () => {
+    const link = { connected: true, server: 'nats.example:4222', since: ago(10_800), fault: null };
+    const fleet = { group: 'web', host: 'h1', outbox: 0, halts: [] };
+    expect(text({ fleet: { ...fleet, link } })).toContain(
+      '\nfleet        h1 of group web, NATS at nats.example:4222, since 3 h ago (2026-01-02T00:04:05Z)\n',
+    );
+    expect(text({ fleet: { ...fleet, link: { ...link, connected: false } } })).toContain(
+      'NATS is not connected yet\n',
+    );
+    expect(text({ fleet: { ...fleet, link: null } })).toContain('\nfleet        h1 of group web\n');
+    expect(text({ fleet: { ...fleet, link, outbox: 1000 } })).toContain('1000 or more outcomes wait');
+  });
+
   it('of a host whose window is open', () => {
     const open = { open: true, opens_at: null, closes_at: ago(-3600) };
     expect(text({ window: open })).toContain(
@@ -461,6 +514,30 @@ describe('the verdict', () => {
       { last_attempt: sampleAttempt({ outcome: 'rolledBack', trigger: 'rollback', to: '1.2.0' }) },
       'good',
       /; an operator went back from 1.2.0 2 h ago$/,
+    ],
+    [
+      'a daemon that took over',
+      { last_attempt: sampleAttempt({ steps: [{ state: 'handingOver', at: ago(9) }] }) },
+      'good',
+      /; the daemon became that of 1\.1\.0 2 h ago$/,
+    ],
+    [
+      'a daemon that failed, by which no workload was rolled back',
+      {
+        last_attempt: sampleAttempt({
+          outcome: 'rolledBack',
+          to: '1.2.0',
+          steps: [{ state: 'handingOver', at: ago(9) }],
+        }),
+      },
+      'warn',
+      /; the daemon of 1\.2\.0 failed 2 h ago, and the one before it runs$/,
+    ],
+    [
+      'a hand-over',
+      { state: 'handingOver', from: '1.1.0', to: '1.2.0' },
+      'good',
+      /^1\.1\.0 is running and healthy; the daemon gives way to that of 1\.2\.0$/,
     ],
     [
       'a deferred update',

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { WaitingView } from '../../src/control/api.ts';
 import { nextAction, type NextActionSources } from '../../src/daemon/next-action.ts';
 import { ERROR_CODES, type ErrorCode } from '../../src/error-codes.ts';
-import type { WorkloadStatus } from '../../src/services/ports.ts';
+import type { HeldBack, WorkloadStatus } from '../../src/services/ports.ts';
 import type { StateName } from '../../src/types.ts';
 import { PLAN, RELEASE } from '../machines/values.ts';
 
@@ -20,17 +20,31 @@ interface Changes {
   readonly state?: StateName;
   readonly context?: Partial<NextActionSources['context']>;
   readonly waiting?: WaitingView;
+  readonly held?: HeldBack;
   readonly next?: { readonly at: number | null; readonly why: string };
   readonly workload?: Partial<WorkloadStatus>;
   readonly update?: Partial<NextActionSources['config']['update']>;
   readonly disabled?: string;
 }
 
-function told({ state = 'idle', context, waiting, next, workload, update, disabled }: Changes = {}): string {
+function told({
+  state = 'idle',
+  context,
+  waiting,
+  held,
+  next,
+  workload,
+  update,
+  disabled,
+}: Changes = {}): string {
   return nextAction({
     state,
-    context: { plan: null, release: null, paused: null, ended: null, ...context },
-    board: { nextCheck: () => next ?? { at: AT, why: 'every 3600 s' }, waiting: () => waiting ?? null },
+    context: { plan: null, release: null, paused: null, ended: null, daemonFailed: false, ...context },
+    board: {
+      nextCheck: () => next ?? { at: AT, why: 'every 3600 s' },
+      waiting: () => waiting ?? null,
+      heldBack: () => held ?? null,
+    },
     config: { update: { channel: 'stable', bundlePath: null, ...update } },
     workload: { ...running, ...workload },
     disabled: disabled ?? null,
@@ -122,7 +136,30 @@ describe('what to do next', () => {
       { state: 'rollingBack', context: { plan: PLAN } },
       `It goes back to ${PLAN.from.version}; nothing to do.`,
     ],
-    ['nothing, on the way', { state: 'probing' }, 'An attempt is in probing; nothing to do.'],
+    [
+      'nothing, where a newer release is held back',
+      { held: { version: '1.2.0', reason: 'r', until: null } },
+      '1.2.0 is held back, nothing to do here. The next check is at 2026-01-02T03:04:05.000Z.',
+    ],
+    [
+      'nothing, while the fleet has no place',
+      {
+        state: 'waiting',
+        context: { release: RELEASE },
+        waiting: { for: 'lease', reason: 'r', until: '2026-01-03T02:00:00.000Z' },
+      },
+      `${version} waits for a place in the fleet, which is asked for again by itself; the workload runs on, nothing to do.`,
+    ],
+    [
+      'nothing, before the workload is touched',
+      { state: 'downloading' },
+      'The workload is not touched in downloading; nothing to do.',
+    ],
+    [
+      'nothing, once the daemon failed that was to take over',
+      { state: 'rolledBack', context: { plan: PLAN, daemonFailed: true } },
+      `The daemon of ${PLAN.to.version} failed and is put into quarantine; the workload was not touched, nothing to do.`,
+    ],
     [
       'to retry a start that failed',
       { state: 'failed', context: { paused: error('STATE_DIR_UNUSABLE') } },
@@ -131,5 +168,19 @@ describe('what to do next', () => {
     ['to retry', { state: 'failed' }, 'Run `core sidecar retry`.'],
   ])('%s', (_what, changes, sentence) => {
     expect(told(changes)).toBe(sentence);
+  });
+
+  it.each<[StateName, RegExp]>([
+    ['swapping', /is stopped and .* is started; if it fails, .* comes back by itself/],
+    ['overlapping', /serves on while .* is tried beside it; if it fails, no client met it/],
+    ['draining', /is healthy and takes over while .* finishes what it has begun/],
+    ['probing', /runs and is watched until it is healthy; if it fails, .* comes back by itself/],
+    ['committed', /is healthy and is recorded as good/],
+    ['handingOver', /the workload is not touched; if it fails, this daemon comes back by itself/],
+  ])('says in %s what clients meet, and what becomes of it if it fails', (state, words) => {
+    const sentence = told({ state, context: { plan: PLAN } });
+    expect(sentence).toMatch(words);
+    expect(sentence).toContain(PLAN.to.version);
+    expect(sentence).toMatch(/nothing to do\.$/);
   });
 });

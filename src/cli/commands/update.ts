@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { AttemptProgress, Status } from '../../control/api.ts';
+import type { AttemptProgress, Status, WaitingView } from '../../control/api.ts';
 import type { ControlClient } from '../../control/client.ts';
 import { UpdateError } from '../../errors.ts';
 import type { CliContext, DaemonOptions } from '../context.ts';
@@ -47,16 +47,27 @@ function refuseKubernetes(context: CliContext): void {
     );
 }
 
+/** How an update that waits may go on. */
+function wayOn({ for: what }: WaitingView, to: string | null): string {
+  switch (what) {
+    case 'approval':
+      return `\`core sidecar approve${to === null ? '' : ` ${plain(to)}`}\` lets it go on`;
+    case 'window':
+      return '`core sidecar pause`, then `core sidecar update` and `core sidecar resume`, install it now';
+    // An operator's own update waits for it as well.
+    default:
+      return 'it goes on by itself';
+  }
+}
+
 /** Who waits already, and what to type: an attempt that waits may stand in the way of an operator for hours. */
 async function whyBusy(client: ControlClient, busy: UpdateError): Promise<UpdateError> {
   const { state, waiting, to } = await client.status();
   if (state !== 'waiting' || waiting === null) return busy;
   const name = to === null ? 'an update' : plain(to);
-  const way =
-    waiting.for === 'approval'
-      ? `\`core sidecar approve${to === null ? '' : ` ${plain(to)}`}\` lets it go on`
-      : '`core sidecar pause`, then `core sidecar update` and `core sidecar resume`, install it now';
-  return new UpdateError('BUSY', `${name} waits already: ${waiting.reason}; ${way}`, { cause: busy });
+  return new UpdateError('BUSY', `${name} waits already: ${waiting.reason}; ${wayOn(waiting, to)}`, {
+    cause: busy,
+  });
 }
 
 async function begin(client: ControlClient, { bundle, dryRun }: UpdateOptions): Promise<string> {

@@ -3,6 +3,7 @@ import type { ControlEvent, WorkloadView } from '../../control/api.ts';
 import { plain } from '../plain.ts';
 import type { Style } from '../style.ts';
 import { outcomeText, type EndedProgress } from '../outcome.ts';
+import { waitedFor } from '../waiting-text.ts';
 
 /** A line, and how it sounds. */
 export interface Said {
@@ -60,7 +61,7 @@ export function said(event: ControlEvent): Said | null {
       return event.waiting === null
         ? null
         : {
-            text: `waits for ${event.waiting.for === 'window' ? 'a window' : 'an approval'}: ${plain(event.waiting.reason)}`,
+            text: `waits for ${waitedFor(event.waiting)}: ${plain(event.waiting.reason)}`,
             tone: 'warn',
           };
     // Progress; or a kind that a newer daemon tells of.

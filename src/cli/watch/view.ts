@@ -9,6 +9,7 @@ import { windowText } from '../status-text.ts';
 import { verdictOf } from '../status-verdict.ts';
 import type { Style } from '../style.ts';
 import { instant, relative, span } from '../time.ts';
+import { waitedFor } from '../waiting-text.ts';
 import { chartLines } from './chart.ts';
 import { said, workloadText } from './happenings.ts';
 import { lineText, type Line, type Piece } from './line.ts';
@@ -73,7 +74,7 @@ function* waitingLines({ waiting, attempt, status }: WatchModel, now: number): G
   if (waiting !== null) {
     const until = waiting.until === null ? '' : `, ${relative(waiting.until, now)}`;
     const reason = plain(waiting.reason).replace(INSTANT, instant);
-    yield row('waiting', { text: `${waiting.for}: ${reason}${until}`, tone: 'warn' });
+    yield row('waiting', { text: `for ${waitedFor(waiting)}: ${reason}${until}`, tone: 'warn' });
     if (waiting.for === 'approval')
       yield row('', {
         text: `→ core sidecar approve${attempt?.to === null || attempt === null ? '' : ` ${plain(attempt.to)}`}`,

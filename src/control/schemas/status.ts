@@ -21,6 +21,7 @@ const timedError = z.strictObject({ ...errorMembers, at: time });
 export const statusSchema = shape<Status>()(
   z.strictObject({
     state: stateName,
+    state_since: time.exactOptional().describe('When it entered this state.'),
     attempt: z.string().nullable().describe('Id of the attempt under way.'),
     from: z.string().nullable(),
     to: z.string().nullable(),

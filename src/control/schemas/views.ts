@@ -116,7 +116,11 @@ export const waitingView = shape<WaitingView>()(
   z.strictObject({
     for: z.enum(['window', 'approval', 'lease']),
     reason: z.string(),
-    until: time.nullable().describe('When the window opens; null when a person has to approve it.'),
+    until: time
+      .nullable()
+      .describe(
+        'When the window opens, or a place in the fleet is asked for again; null when a person has to approve it.',
+      ),
   }),
 );
 

@@ -16,7 +16,7 @@ export interface Waiting {
   readonly for: 'window' | 'approval' | 'lease';
   /** Why, for people. */
   readonly reason: string;
-  /** ms since 1970; null when nobody knows: a person has to approve it. */
+  /** When the window opens, or the lease is asked for again, ms since 1970; null when nobody knows: a person has to approve it. */
   readonly until: number | null;
 }
 

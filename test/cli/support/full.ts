@@ -22,6 +22,7 @@ const window = { open: false, opens_at: ago(-60), closes_at: null };
 export const FULL: Script = {
   status: sampleStatus({
     state: 'waiting',
+    state_since: ago(60),
     attempt: 'a2',
     from: '1.1.0',
     to: '1.2.0',

@@ -167,7 +167,7 @@ describe('the live view', () => {
       idle → check → download → verify → stage → [wait] → swap → probe → commit
 
       attempt   1.1.0 → 1.2.0, a2
-      waiting   approval: it is required
+      waiting   for an approval: it is required
                 → core sidecar approve 1.2.0
       window    closed, opens in 60 min (2026-01-02T04:04:05Z)
       workload  running 1.1.0, pid 4242, up 2 h, healthy

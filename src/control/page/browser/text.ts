@@ -112,6 +112,7 @@ export function nextText(status: Status, now: number): string {
   if (state === 'waiting' && waiting !== null) {
     const what = shown(to ?? 'the release', 64);
     if (waiting.for === 'approval') return `${what} waits for an approval`;
+    if (waiting.for === 'lease') return `${what} waits for a place in the fleet: ${shown(waiting.reason)}`;
     return waiting.until === null
       ? `${what} waits for the window: ${shown(waiting.reason)}`
       : `${what} waits for the window, opens ${clock(waiting.until, now)} (in ${span(Date.parse(waiting.until) - now)})`;
