@@ -126,7 +126,7 @@ export const ERROR_CODES = {
   // -- fleet ------------------------------------------------------------------------------------------------
   ROLLOUT_HALTED: row(5, 'operator', true, 'The rollout of this release was halted.', 'Nothing to do here: see `core fleet rollout`; `core fleet resume` lets it go on.'),
   HALT_INVALID: row(1, 'operator', false, 'An order to halt or resume a rollout is not signed by a key of `fleet.operator_keys_file`, or not for this product.', 'Find out who sends it; orders that are not signed are never obeyed.'),
-  FLEET_UNREACHABLE: row(1, 'host', true, 'The system that coordinates the fleet did not answer.', 'Check the network and the `fleet` section; the workload is not touched, and it is tried again by itself.'),
+  FLEET_UNREACHABLE: row(1, 'host', true, 'The system that coordinates the fleet did not answer.', 'Check the address, the credentials and that the server runs (`fleet` in the configuration, or --nats and --creds); the workload is not touched, and a daemon tries again by itself.'),
   FLEET_NOT_CONFIGURED: row(2, 'operator', false, 'No fleet is configured.', 'Set `fleet.nats.url` in the configuration, or give --nats URL.'),
   LEASE_HELD: row(5, 'operator', true, 'As many hosts of the group as may are updating now.', 'Nothing to do: it is tried again by itself.'),
 
