@@ -46,6 +46,7 @@ export const ERROR_CODES = {
   JWS_TOO_LARGE: row(3, 'bundle', false, 'The document is larger than its cap.', TRUST_NEXT),
   JSON_INVALID: row(3, 'bundle', false, 'A signed JSON text is not strict JSON (syntax, duplicate member, BOM or invalid UTF-8).', TRUST_NEXT),
   TRUST_SET_INVALID: row(1, 'program', false, 'A trust set holds a key that may not be used.', 'Make the trust set again with `core keys generate`.'),
+  TRUST_FILE_NOT_FOUND: row(1, 'operator', false, 'The trust file cannot be read.', 'Check the path and its permissions; `core keys generate` writes it as `trust.json`.'),
   TRUST_SET_MISSING: row(1, 'program', false, 'This program was built without public keys.', 'Build it with `npm run build -- --trust FILE`.'),
 
   // -- channel head -----------------------------------------------------------------------------------------

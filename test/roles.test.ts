@@ -35,14 +35,12 @@ describe('the program', () => {
     expect(out).toMatch(/^Usage: core sidecar /);
   });
 
-  it.each([
-    [['dance']],
-    [['serve', 'extra']],
-    [['self-test', '--config']],
-    [['--config', 'a', 'b']],
-  ])('%s ends with 2 and one line', async (args) => {
-    expect(await runRole('coresdk-sidecar', args)).toBe(2);
-    expect(out).toBe('');
-    expect(err).toMatch(/^coresdk-sidecar: expected [^\n]+ \[USAGE\]: See `--help`\.\n$/);
-  });
+  it.each([[['dance']], [['serve', 'extra']], [['self-test', '--config']], [['--config', 'a', 'b']]])(
+    '%s ends with 2 and one line',
+    async (args) => {
+      expect(await runRole('coresdk-sidecar', args)).toBe(2);
+      expect(out).toBe('');
+      expect(err).toMatch(/^coresdk-sidecar: expected [^\n]+ \[USAGE\]: See `--help`\.\n$/);
+    },
+  );
 });
