@@ -48,6 +48,14 @@ describe('core sidecar update', () => {
       4,
       'error: 1.2.0 was rolled back, 1.1.0 runs again: HTTP 500 [PROBE_TIMEOUT]: ',
     ],
+    ...(['DAEMON_SELF_TEST_FAILED', 'DAEMON_FAILED', 'HANDOVER_FAILED'] as const).map(
+      (code) =>
+        [
+          ended('rolledBack', 'rolledBack', 'exit code 2', { code, from: '1.1.0', to: '1.2.0' }),
+          4,
+          `error: the daemon of 1.2.0 failed, and the one before it runs; the workload was not touched: exit code 2 [${code}]: `,
+        ] as const,
+    ),
     [
       ended('nothing', 'checking', '1.2.0 failed here', { code: 'RELEASE_QUARANTINED' }),
       5,
