@@ -186,6 +186,7 @@ describe('status for people', () => {
       1.1.0 is running and healthy; 1.2.0 was rolled back 3 min ago; automatic updates are PAUSED
       next: Free the disk or mend the state directory, then \`core sidecar resume\`.
 
+      !!!          DEVELOPMENT KEYS: this program trusts throw-away keys; never use it in production
       PAUSED       cannot write quarantine/cccc.json: ENOSPC [QUARANTINE_FAILED]
                    → Free the disk or mend the state directory, then \`core sidecar resume\`.
       warnings     90 s ago (2026-01-02T03:02:35Z): moved to state.db.damaged-1 [JOURNAL_DAMAGED]
@@ -198,7 +199,6 @@ describe('status for people', () => {
       next check   in 52 min (2026-01-02T03:56:05Z), every 3600 s
       channel      stable, https://updates.example.com/feed
       updater      1.0.0 (commit abc1234), NO KEYS: every update is refused
-      !!!          DEVELOPMENT KEYS: this program trusts throw-away keys; never use it in production
       "
     `);
   });
