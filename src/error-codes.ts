@@ -46,6 +46,7 @@ export const ERROR_CODES = {
   JWS_TOO_LARGE: row(3, 'bundle', false, 'The document is larger than its cap.', TRUST_NEXT),
   JSON_INVALID: row(3, 'bundle', false, 'A signed JSON text is not strict JSON (syntax, duplicate member, BOM or invalid UTF-8).', TRUST_NEXT),
   TRUST_SET_INVALID: row(1, 'program', false, 'A trust set holds a key that may not be used.', 'Make the trust set again with `core keys generate`.'),
+  TRUST_FILE_NOT_FOUND: row(1, 'operator', false, 'The trust file cannot be read.', 'Check the path and its permissions; `core keys generate` writes it as `trust.json`.'),
   TRUST_SET_MISSING: row(1, 'program', false, 'This program was built without public keys.', 'Build it with `npm run build -- --trust FILE`.'),
 
   // -- channel head -----------------------------------------------------------------------------------------
@@ -126,7 +127,7 @@ export const ERROR_CODES = {
   // -- fleet ------------------------------------------------------------------------------------------------
   ROLLOUT_HALTED: row(5, 'operator', true, 'The rollout of this release was halted.', 'Nothing to do here: see `core fleet rollout`; `core fleet resume` lets it go on.'),
   HALT_INVALID: row(1, 'operator', false, 'An order to halt or resume a rollout is not signed by a key of `fleet.operator_keys_file`, or not for this product.', 'Find out who sends it; orders that are not signed are never obeyed.'),
-  FLEET_UNREACHABLE: row(1, 'host', true, 'The system that coordinates the fleet did not answer.', 'Check the network and the `fleet` section; the workload is not touched, and it is tried again by itself.'),
+  FLEET_UNREACHABLE: row(1, 'host', true, 'The system that coordinates the fleet did not answer.', 'Check the address, the credentials and that the server runs (`fleet` in the configuration, or --nats and --creds); the workload is not touched, and a daemon tries again by itself.'),
   FLEET_NOT_CONFIGURED: row(2, 'operator', false, 'No fleet is configured.', 'Set `fleet.nats.url` in the configuration, or give --nats URL.'),
   LEASE_HELD: row(5, 'operator', true, 'As many hosts of the group as may are updating now.', 'Nothing to do: it is tried again by itself.'),
 

@@ -51,7 +51,7 @@ export async function runRole(name: string, args: readonly string[]): Promise<nu
   const [first, second] = args;
   if (name === 'core') return runCore(args);
   if (first === 'core') return runCore(args.slice(1));
-  if (first === '--help' || first === '-h') {
+  if (args.some((arg) => arg === '--help' || arg === '-h')) {
     process.stdout.write(HELP);
     return 0;
   }

@@ -6,9 +6,9 @@ import type { EndedProgress } from './outcome.ts';
 import { plain } from './plain.ts';
 import { instant, when } from './time.ts';
 
-/** What keeps an update from going through by itself, though not one that an operator asks for. */
+/** What keeps an update from going through by itself; all but the gate do not hold one that an operator asks for. */
 export interface Hold {
-  readonly by: 'pause' | 'disabled' | 'schedule' | 'held_back' | 'window' | 'approval';
+  readonly by: 'pause' | 'disabled' | 'schedule' | 'held_back' | 'window' | 'approval' | 'gate';
   /** Why, for people. */
   readonly reason: string;
   /** ISO 8601; null when nobody knows. */
@@ -42,6 +42,25 @@ export interface DryRunSources {
   readonly exit: ExitCode;
 }
 
+/** Where the gate of the fleet asks for a place; null: there is no gate. */
+function gateHold(settings: readonly ConfigEntry[]): Hold | null {
+  const of = (wanted: string): unknown => settings.find(({ key }) => key === wanted)?.value;
+  const gate = of('update.gate');
+  if (gate !== 'fleetlock' && gate !== 'nats') return null;
+  const at = gate === 'fleetlock' ? of('fleet.fleetlock_url') : urlsOf(of('fleet.nats'));
+  return {
+    by: 'gate',
+    reason: `it takes a place of group ${String(of('fleet.group'))} in the fleet first (${gate}, ${String(at)})`,
+    until: null,
+  };
+}
+
+/** The servers of `fleet.nats`, as the daemon tells its configuration. */
+function urlsOf(nats: unknown): string {
+  const { url = [] } = (nats ?? {}) as { readonly url?: string | readonly string[] };
+  return [url].flat().join(', ');
+}
+
 function* holdsOf({ look, before, settings }: DryRunSources): Generator<Hold> {
   const { disabled, paused, held_back: held, window, next_check_at: next, next_check_why: why } = before;
   if (disabled !== null) yield { by: 'disabled', reason: disabled, until: null };
@@ -57,6 +76,8 @@ function* holdsOf({ look, before, settings }: DryRunSources): Generator<Hold> {
     };
   if (window !== null && !window.open)
     yield { by: 'window', reason: 'the maintenance window is closed', until: window.opens_at };
+  const gate = gateHold(settings);
+  if (gate !== null) yield gate;
 }
 
 /** Puts together what a dry run found. */
@@ -109,7 +130,11 @@ export function dryRunText(
   return [
     `${plain(from)} would be updated to ${plain(to ?? 'the release')}`,
     ...rows('why', why),
-    ...rows('by hand', ['`core sidecar update` installs it now']),
+    ...rows('by hand', [
+      holds.some(({ by }) => by === 'gate')
+        ? '`core sidecar update` installs it, once this host has a place in the fleet'
+        : '`core sidecar update` installs it now',
+    ]),
     ...rows('by itself', byItself),
   ].join('\n');
 }

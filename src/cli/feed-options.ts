@@ -115,7 +115,7 @@ export function withChannels(command: Command): Command {
 /**
  * What a command that writes heads on one channel works with.
  *
- * @throws UpdateError `USAGE`, `TRUST_SET_INVALID`, `SIGNING_FAILED`
+ * @throws UpdateError `USAGE`, `TRUST_FILE_NOT_FOUND`, `TRUST_SET_INVALID`, `SIGNING_FAILED`
  */
 export async function headOptions(
   options: HeadCommandOptions,

@@ -4,11 +4,11 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { UpdateError } from '../errors.ts';
-import { connectNats, type NatsAccess } from '../fleet/connect.ts';
+import { connectNats, isNatsUrl, type NatsAccess } from '../fleet/connect.ts';
 import { importOperatorKeys, type OperatorKeys } from '../fleet/orders.ts';
 import { readFleet, type FleetReading } from '../fleet/reading.ts';
 import type { CliContext } from './context.ts';
-import { DEFAULT_PRODUCT, more } from './options.ts';
+import { DEFAULT_PRODUCT } from './options.ts';
 
 /** What {@link withFleet} adds. */
 export interface FleetOptions {
@@ -32,13 +32,22 @@ export interface FleetAccess {
 /** How long the fleet may take to be read. */
 const READ_MS = 60_000;
 
+/** One more server. What was found is not shown, for it may hold a password. */
+function moreServers(text: string, before: readonly string[] | undefined): string[] {
+  if (isNatsUrl(text)) return [...(before ?? []), text];
+  throw new UpdateError(
+    'USAGE',
+    'expected nats://HOST:PORT or tls://HOST:PORT without user and password after --nats (--creds FILE for those), found something else',
+  );
+}
+
 /** Adds `--nats`, `--creds`, `--ca`, `--operator-keys`, `--product` and `--config`. */
 export function withFleet(command: Command): Command {
   return command
     .option(
       '--nats <url>',
       'the NATS server; repeat it for more (default: fleet.nats of the configuration)',
-      more,
+      moreServers,
     )
     .option('--creds <file>', 'credentials for it: a .creds file or an nkey seed')
     .option('--ca <file>', 'PEM of the authorities that are believed')

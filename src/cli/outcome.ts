@@ -1,10 +1,18 @@
 /** How an attempt ended, for people. */
 import type { AttemptProgress, ErrorView } from '../control/api.ts';
+import type { ErrorCode } from '../error-codes.ts';
 import { errorLine } from './complain.ts';
 import type { CliContext } from './context.ts';
 import { exitCodeOf, type ExitCode } from './exit-code.ts';
 import type { OutcomeKind, StateName } from '../types.ts';
 import { plain, plainJson } from './plain.ts';
+
+/** Only `handingOver` rejects with these; what fails after a commit leaves the outcome `committed`. */
+const DAEMON_FAULTS: ReadonlySet<ErrorCode> = new Set([
+  'DAEMON_SELF_TEST_FAILED',
+  'DAEMON_FAILED',
+  'HANDOVER_FAILED',
+]);
 
 /** An attempt that ended. */
 export type EndedProgress = AttemptProgress & { readonly ended: NonNullable<AttemptProgress['ended']> };
@@ -46,11 +54,18 @@ export function outcomeJson({ id, state, from, to, ended }: AttemptProgress, exi
   };
 }
 
+/** Whether the daemon failed by itself, and not the workload. */
+const isOfDaemon = ({ ended: { error } }: EndedProgress): boolean =>
+  error !== null && DAEMON_FAULTS.has(error.code);
+
 /** What happened, before the reason; empty where the reason says it all. */
-function lead({ ended, from, to }: EndedProgress): string {
+function lead(progress: EndedProgress): string {
+  const { ended, from, to } = progress;
   const name = to === null ? 'the release' : plain(to);
   switch (ended.outcome) {
     case 'rolledBack':
+      if (isOfDaemon(progress))
+        return `the daemon of ${name} failed, and the one before it runs; the workload was not touched: `;
       return `${name} was rolled back${from === null ? '' : `, ${plain(from)} runs again`}: `;
     case 'failed':
       return `the rollback${from === null ? '' : ` to ${plain(from)}`} FAILED: `;

@@ -46,7 +46,7 @@ export function* fleetRows({ fleet }: Pick<Status, 'fleet'>, now: number): Gener
       name: 'halted',
       lines: [
         `${plain(version)}, by ${plain(by)} ${when(at, now)}: ${plain(reason)}`,
-        `→ nothing to do here; \`core fleet rollout ${plain(version)}\` says how far it came, \`core fleet resume ${plain(version)}\` lets it go on`,
+        `→ nothing to do here; \`core fleet rollout ${plain(version)}\` says how far it came, \`core fleet resume ${plain(version)} --reason TEXT --key FILE\` lets it go on`,
       ],
       tone: 'warn',
     };

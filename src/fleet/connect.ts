@@ -101,6 +101,16 @@ async function tlsOf({
   };
 }
 
+/**
+ * Whether this is the address of a NATS server, and nothing in it is a secret or would be lost.
+ *
+ * @example
+ * isNatsUrl('tls://nats.example:4222'); // true
+ */
+export function isNatsUrl(text: string): boolean {
+  return /^(nats|tls):\/\/[^/?#@\s]+\/?$/.test(text) && URL.canParse(text.replace(/^(nats|tls):/, 'http:'));
+}
+
 /** An address without what may be secret in it. */
 export const shownUrl = (url: string): string => url.replace(/\/\/[^@/]*@/, '//');
 

@@ -8,6 +8,7 @@ import type {
   FleetRolloutView,
   FleetView,
 } from '../control/api.ts';
+import type { StateName } from '../types.ts';
 import type { OrderPayload, OutcomeRecord, PresenceRecord } from './records.ts';
 import { createTally, type Spoken } from './tally.ts';
 
@@ -26,6 +27,28 @@ export interface FleetFacts {
   /** For each release the order that holds: rightly signed, and the newest. */
   readonly orders: readonly OrderPayload[];
 }
+
+/** What {@link FleetHostView}'s `state` may be; the compiler names this place to whoever adds a state. */
+export const HOST_STATES: readonly string[] = Object.keys({
+  recovering: true,
+  idle: true,
+  checking: true,
+  downloading: true,
+  verifying: true,
+  staging: true,
+  waiting: true,
+  swapping: true,
+  overlapping: true,
+  draining: true,
+  probing: true,
+  committed: true,
+  handingOver: true,
+  rollingBack: true,
+  rolledBack: true,
+  failed: true,
+  stopped: true,
+  lost: true,
+} satisfies Record<StateName | 'stopped' | 'lost', true>);
 
 /** A host that is silent for so many of its own intervals is lost. */
 const LOST_AFTER = 3;

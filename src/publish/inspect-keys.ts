@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { UpdateError } from '../errors.ts';
+import { hasErrno, UpdateError } from '../errors.ts';
 import type { TrustKey } from '../bundle/trust.ts';
 import { readPrivateKey, type AskPassphrase } from './private-key.ts';
 import { parsePublicKey } from './public-key.ts';
@@ -35,8 +35,8 @@ export interface InspectedKeys {
  * program would.
  *
  * @param options - `passphrase`: asked only for an encrypted private key
- * @throws UpdateError `TRUST_SET_INVALID` for a file that is no trust set, or holds a key that may not be used; `SIGNING_FAILED` for
- * a PEM file that holds no usable key, or whose passphrase is missing or wrong
+ * @throws UpdateError `TRUST_FILE_NOT_FOUND`; `TRUST_SET_INVALID` for a file that is no trust set, or holds a key that may not be
+ * used; `SIGNING_FAILED` for a PEM file that holds no usable key, or whose passphrase is missing or wrong
  * @example
  * const { keys } = await inspectKeys('keys/trust.json');
  */
@@ -56,7 +56,10 @@ async function read(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw UpdateError.from(error, 'TRUST_SET_INVALID', `${path} cannot be read`);
+    const found = hasErrno(error, 'ENOENT', 'ENOTDIR') ? 'no file at' : 'what cannot be read at';
+    throw new UpdateError('TRUST_FILE_NOT_FOUND', `expected a trust file or a key, found ${found} ${path}`, {
+      cause: error,
+    });
   }
 }
 

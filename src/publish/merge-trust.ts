@@ -21,8 +21,8 @@ export interface MergeTrustOptions {
 /**
  * Makes one trust file of several, for the rotation of keys: a program that is built with it knows the old keys and the new ones.
  *
- * @throws UpdateError `TRUST_SET_INVALID` for files that are none, of different products, or whose keys do not go together;
- * `USAGE` for a `kid` that is in none of them; `KEYS_EXIST` when `out` is there with other content; `WRITE_FAILED`
+ * @throws UpdateError `TRUST_FILE_NOT_FOUND`; `TRUST_SET_INVALID` for files that are none, of different products, or whose keys do
+ * not go together; `USAGE` for a `kid` that is in none of them; `KEYS_EXIST` when `out` is there with other content; `WRITE_FAILED`
  * @example
  * await mergeTrustFiles({ files: ['keys-2025/trust.json', 'keys-2026/trust.json'], out: 'trust.json' });
  */

@@ -41,6 +41,22 @@ async function rig(): Promise<{
 const EDGE = ['head-edge'];
 const STABLE = ['head-stable'];
 
+describe('a trust file that is not there', () => {
+  it.each([
+    'feed rollout --all --feed f --key k --trust',
+    'feed verify --feed f --trust',
+    'bundle verify b.jws --trust',
+    'keys inspect',
+  ])('`core %s FILE` says so, and to look at the path', async (line) => {
+    const absent = join(await tempFolder(), 'trust.json');
+    const run = await core([...line.split(' '), absent]);
+    expect(run).toMatchObject({ exit: 1, out: '' });
+    expect(run.err).toMatch(
+      /^error: expected [^\n]+, found no file at [^\n]+trust\.json \[TRUST_FILE_NOT_FOUND\]: Check the path [^\n]+\n$/,
+    );
+  });
+});
+
 describe('core feed promote', () => {
   it('refuses with the time left, then promotes, and changes nothing when it is run again', async () => {
     const { run } = await rig();

@@ -42,6 +42,39 @@ describe('core fleet without a fleet', () => {
     const { exit, err } = await core(['status', '--nats', 'nats://127.0.0.1:9']);
     expect(exit).toBe(1);
     expect(err).toContain('FLEET_UNREACHABLE');
+    expect(err).toContain('Check the address');
+    expect(err).not.toContain('it is tried again by itself');
+  });
+
+  it.each([
+    ['init --replicas 2', 'expected 1, 3 or 5'],
+    ['init --replicas x', 'expected 1, 3 or 5'],
+    ['hosts --state nonsense', 'Allowed choices are recovering, idle, '],
+    ['hosts --state Lost', 'stopped, lost'],
+  ])('`%s` is refused before anybody is asked', async (line, words) => {
+    const { exit, out, err } = await core([...line.split(' '), '--nats', 'nats://127.0.0.1:9']);
+    expect({ exit, out }).toEqual({ exit: 2, out: '' });
+    expect(err).toMatch(/^error: [^\n]+ \[USAGE\]: See `--help`\.\n$/);
+    expect(err).toContain(words);
+  });
+
+  it.each([
+    'http://a:4222',
+    'a:4222',
+    'nats://',
+    'nats://a:4222/path',
+    'nats://a?hush=1',
+    'nats://me:hush@a:4222',
+    'tls://hush@a:4222',
+    'me:hush@a',
+    'nats://me:hush/@a:4222',
+    'nats://h:hush',
+  ])('--nats %s is no address, and no password in it is shown', async (url) => {
+    const { exit, out, err } = await core(['status', '--nats', 'nats://127.0.0.1:9', '--nats', url]);
+    expect({ exit, out }).toEqual({ exit: 2, out: '' });
+    expect(err).toMatch(/^error: [^\n]+ \[USAGE\]: See `--help`\.\n$/);
+    expect(err).toContain('nats://HOST:PORT or tls://HOST:PORT without user and password');
+    expect(err).not.toContain('hush');
   });
 });
 

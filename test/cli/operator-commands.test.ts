@@ -230,6 +230,32 @@ describe('core sidecar update --dry-run', () => {
     expect((await coreWithDaemon(['update', '--dry-run'], { looks, status })).out).toContain(words);
   });
 
+  it.each([
+    ['fleetlock', 'fleet.fleetlock_url', 'https://lock.example.com/', 'https://lock.example.com/'],
+    [
+      'nats',
+      'fleet.nats',
+      { url: ['nats://a:4222', 'nats://b:4222'], slots: 3 },
+      'nats://a:4222, nats://b:4222',
+    ],
+  ])(
+    'names the gate of the fleet, which an update by hand waits for too: %s',
+    async (gate, key, value, at) => {
+      const config = [
+        { key: 'update.gate', value: gate, from: 'file x:1' },
+        { key: 'fleet.group', value: 'web', from: 'file x:2' },
+        { key, value, from: 'file x:3' },
+      ];
+      const lines = (await coreWithDaemon(['update', '--dry-run'], { looks, config })).out.split('\n');
+      expect(lines.slice(3, 5)).toEqual([
+        'by hand      `core sidecar update` installs it, once this host has a place in the fleet',
+        `by itself    not yet (gate): it takes a place of group web in the fleet first (${gate}, ${at})`,
+      ]);
+      const json = await coreWithDaemon(['update', '--dry-run', '--json'], { looks, config });
+      expect(JSON.parse(json.out)).toMatchObject({ holds: [{ by: 'gate', until: null }] });
+    },
+  );
+
   it('says that there is nothing, or why it is refused, with the exit code of an update', async () => {
     const nothing = ended('nothing', 'checking', '1.1.0, the newest on stable, runs here');
     expect(await coreWithDaemon(['update', '--dry-run'], { looks: [nothing] })).toMatchObject({

@@ -85,6 +85,18 @@ describe('core sidecar update', () => {
     expect(run.err.split('\n')).toHaveLength(2);
   });
 
+  it.each(['DAEMON_SELF_TEST_FAILED', 'DAEMON_FAILED', 'HANDOVER_FAILED'] as const)(
+    'speaks of the daemon where that failed alone: %s',
+    async (code) => {
+      const look = ended('rolledBack', 'rolledBack', 'exit code 2', { code, from: '1.1.0', to: '1.2.0' });
+      const run = await coreWithDaemon(['update'], { looks: [look] });
+      expect(run).toMatchObject({ exit: 4, out: '' });
+      expect(run.err).toContain(
+        `error: the daemon of 1.2.0 failed, and the one before it runs; the workload was not touched: exit code 2 [${code}]: `,
+      );
+    },
+  );
+
   it('--check waits for the check alone, and says that the update goes on', async () => {
     const looks = [sampleProgress(), sampleProgress({ state: 'downloading', to: '1.2.0' }), committed];
     const run = await coreWithDaemon(['update', '--check'], { looks });

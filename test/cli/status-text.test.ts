@@ -290,7 +290,7 @@ describe('status for people', () => {
         '             connect ECONNREFUSED\n' +
         '             → nothing to do here: the workload runs on, the feed is asked as ever, and what waits is sent once NATS is back\n' +
         'halted       1.2.0, by alice 5 min ago (2026-01-02T02:59:05Z): crashes\n' +
-        '             → nothing to do here; `core fleet rollout 1.2.0` says how far it came, `core fleet resume 1.2.0` lets it go on\n',
+        '             → nothing to do here; `core fleet rollout 1.2.0` says how far it came, `core fleet resume 1.2.0 --reason TEXT --key FILE` lets it go on\n',
     );
   });
 

@@ -37,6 +37,7 @@ const NEVER: Readonly<Partial<Record<ErrorCode, string>>> = {
   UNAUTHORIZED: 'of the control API',
   HOST_NOT_ALLOWED: 'of the control API',
   RATE_LIMITED: 'of the control API',
+  TRUST_FILE_NOT_FOUND: 'of the publisher’s commands',
   KEYS_EXIST: 'of the publisher’s commands',
   WRITE_FAILED: 'of the publisher’s commands',
   SIGNING_FAILED: 'of the publisher’s commands',

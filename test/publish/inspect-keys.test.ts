@@ -69,7 +69,7 @@ describe('inspectKeys', () => {
       await writeFile(join(dir, name), content);
       expect(await refusal(inspectKeys(join(dir, name))), name).toBe(code);
     }
-    expect(await refusal(inspectKeys(join(dir, 'absent')))).toBe('TRUST_SET_INVALID');
+    expect(await refusal(inspectKeys(join(dir, 'absent')))).toBe('TRUST_FILE_NOT_FOUND');
   });
 });
 

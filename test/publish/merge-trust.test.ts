@@ -41,7 +41,7 @@ describe('mergeTrustFiles', () => {
     const merge = async (files: string[], drop: string[] = []): Promise<string> =>
       refusal(mergeTrustFiles({ files, out, drop }));
     expect(await merge([trustFile, foreign])).toBe('TRUST_SET_INVALID');
-    expect(await merge([join(dir, 'absent')])).toBe('TRUST_SET_INVALID');
+    expect(await merge([join(dir, 'absent')])).toBe('TRUST_FILE_NOT_FOUND');
     expect(await merge([trustFile], ['x'])).toBe('USAGE');
     expect(await merge([])).toBe('USAGE');
     expect(await merge([trustFile], [...trustContent.keys.map(({ kid }) => kid)])).toBe('TRUST_SET_INVALID');

@@ -1,8 +1,8 @@
 /** `core fleet`: many hosts, by what they say in NATS. */
-import type { Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { FleetHostView } from '../../control/api.ts';
 import { ensureSpine } from '../../fleet/spine.ts';
-import { fleetView, hostViews } from '../../fleet/view.ts';
+import { fleetView, HOST_STATES, hostViews } from '../../fleet/view.ts';
 import type { CliContext } from '../context.ts';
 import { fleetAccess, withFleet, withReading, type FleetOptions } from '../fleet-options.ts';
 import { fleetText, hostsText, rolloutsText } from '../fleet-text.ts';
@@ -35,13 +35,19 @@ export function addFleet(parent: Command, context: CliContext): void {
   addFleetControl(fleet, context);
 }
 
+/** NATS takes 2 and 4 as well, but they survive no more losses than 1 and 3. */
+function replicaCount(text: string): number {
+  if (!['1', '3', '5'].includes(text)) throw new InvalidArgumentError('expected 1, 3 or 5');
+  return Number(text);
+}
+
 function addInit(fleet: Command, context: CliContext): void {
   withFleet(fleet.command('init'))
     .summary('make the fleet’s streams')
     .description(
       'Makes the streams and buckets of the fleet in NATS, or changes their limits. Safe to run again; deletes nothing.',
     )
-    .option('--replicas <n>', 'copies in a cluster: 1, 3 or 5', wholeNumber(1, 5), 1)
+    .option('--replicas <n>', 'copies in a cluster: 1, 3 or 5', replicaCount, 1)
     .option(
       '--lease <seconds>',
       'how long a host’s place lasts without a renewal',
@@ -85,7 +91,7 @@ function addHosts(fleet: Command, context: CliContext): void {
     .description('Lists the hosts: what each runs, what it does, and when it was seen last.')
     .option('--group <name>', 'only hosts of this group')
     .option('--release <version>', 'only hosts that run this version')
-    .option('--state <state>', 'only hosts in this state: idle, probing, …, stopped, lost')
+    .addOption(new Option('--state <state>', 'only hosts in this state').choices(HOST_STATES))
     .option('--json', 'a list, for programs')
     .addHelpText('after', help([0, 1, 2], 'core fleet hosts --group web --state lost'))
     .action(
