@@ -64,7 +64,8 @@ async function wantedStreams(names: FleetNames, limits: SpineLimits): Promise<Wa
     subjects: [`$KV.${name}.>`],
     max_msgs_per_subject: 1,
     discard: DiscardPolicy.New,
-    allow_rollup_hdrs: true,
+    // With it, whoever may write one key could empty the whole bucket (`Nats-Rollup: all`): every presence, every lease.
+    allow_rollup_hdrs: false,
     deny_delete: true,
   });
   const { streams, buckets } = names;

@@ -44,6 +44,32 @@ describe.skipIf(!hasNats)('the streams of a fleet', () => {
     }
   });
 
+  it('cannot be emptied by whoever may write one key', async () => {
+    const connection = await connectNats(access(server.url), { name: 'test' });
+    try {
+      const { jetstream, jetstreamManager } = await import('@nats-io/jetstream');
+      const { headers } = await import('@nats-io/transport-node');
+      const { buckets } = fleetNames('q');
+      await ensureSpine(connection, 'q');
+      const manager = await jetstreamManager(connection);
+      for (const bucket of Object.values(buckets)) {
+        // As an older version made it: `ensureSpine` mends that too.
+        const { config } = await manager.streams.info(`KV_${bucket}`);
+        await manager.streams.update(`KV_${bucket}`, { ...config, allow_rollup_hdrs: true });
+        await ensureSpine(connection, 'q');
+        await jetstream(connection).publish(`$KV.${bucket}.web.other`, '{}');
+        const marks = headers();
+        marks.set('Nats-Rollup', 'all');
+        await expect(
+          jetstream(connection).publish(`$KV.${bucket}.web.own`, '{}', { headers: marks }),
+        ).rejects.toThrow(/rollup/);
+        expect((await manager.streams.info(`KV_${bucket}`)).state.messages).toBe(1);
+      }
+    } finally {
+      await connection.close();
+    }
+  });
+
   it('cannot be made where nobody listens: FLEET_UNREACHABLE', async () => {
     await expect(connectNats(access('nats://127.0.0.1:1'), { name: 'test' })).rejects.toMatchObject({
       code: 'FLEET_UNREACHABLE',
