@@ -65,3 +65,15 @@ export function fleetNames(productName: string): FleetNames {
     leaseKey: (group, slot) => `${group}.${String(slot)}`,
   };
 }
+
+/**
+ * Whether a record is of the host whose subject, or key, it came by.
+ *
+ * @param subject - ends with `.GROUP.HOST`
+ */
+export function isOwn(
+  { group, host }: { readonly group: string; readonly host: string },
+  subject: string,
+): boolean {
+  return subject.endsWith(`.${group}.${host}`);
+}
