@@ -124,14 +124,14 @@ async function bookOf(
   keys: OperatorKeys | null,
 ): Promise<OrderBook | null> {
   if (keys === null) return null;
-  const late: { ask: ((digest: string) => Promise<Uint8Array | null>) | null } = { ask: null };
+  const late: { ask: ((digest: string) => Promise<readonly Uint8Array[]>) | null } = { ask: null };
   const book = await openOrderBook({
     keys,
     product: host.product,
     store: openOrderStore(disk, ordersFolder),
     clock,
     reporter,
-    ask: (digest) => late.ask?.(digest) ?? Promise.resolve(null),
+    ask: (digest) => late.ask?.(digest) ?? Promise.resolve([]),
   });
   // Each needs the other: the book asks, and what comes by itself goes into the book.
   if (nats !== null) late.ask = natsOrders(nats.link, nats.names, (bytes) => book.take(bytes));
