@@ -259,7 +259,7 @@ describe.skipIf(!hasNats)('a host in a fleet, with the rights of the example', (
     const manager = await jetstreamManager(operators);
     const victims = [
       [NAMES.streams.orders, NAMES.order('d'.repeat(64))],
-      [NAMES.streams.heads, NAMES.head('beta')],
+      [NAMES.streams.heads, NAMES.head('edge')],
       [NAMES.streams.outcomes, NAMES.outcome('web', 'h2')],
       [`KV_${NAMES.buckets.hosts}`, `$KV.${NAMES.buckets.hosts}.web.h2`],
       [`KV_${NAMES.buckets.leases}`, `$KV.${NAMES.buckets.leases}.db.0`],
