@@ -30,8 +30,8 @@ export function natsOrders(
   return async (digest) => {
     const ofThis = asked;
     if (ofThis.has(digest)) return [];
-    const { streams, order } = names;
-    const found = await everyMessage(link.connection(), streams.orders, order(digest), ANSWER_MS);
+    const { orders } = names.streams;
+    const found = await everyMessage(link.connection(), orders, names.order(digest), ANSWER_MS);
     ofThis.add(digest);
     return found;
   };
