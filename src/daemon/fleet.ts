@@ -21,7 +21,7 @@ import type { Config } from '../config/index.ts';
 import type { FleetView } from '../control/api.ts';
 import { UpdateError } from '../errors.ts';
 import { connectNats } from '../fleet/connect.ts';
-import { fleetNames, type FleetNames } from '../fleet/names.ts';
+import { fleetNames, inboxOf, type FleetNames } from '../fleet/names.ts';
 import { openOrderBook, type OrderBook } from '../fleet/order-book.ts';
 import { createGlance } from '../fleet/glance.ts';
 import type { OperatorKeys, Order } from '../fleet/orders.ts';
@@ -137,9 +137,6 @@ async function bookOf(
   if (nats !== null) late.ask = natsOrders(nats.link, nats.names, (bytes) => book.take(bytes));
   return book;
 }
-
-/** What replies to this host are sent to: no other may read them. */
-const inboxOf = (group: string, name: string): string => `_INBOX_${group}_${name}`;
 
 function linkOf({ config, clock, reporter }: FleetParts, group: string, name: string): NatsLink | null {
   const { nats } = config.fleet;

@@ -77,3 +77,6 @@ export function isOwn(
 ): boolean {
   return subject.endsWith(`.${group}.${host}`);
 }
+
+/** What replies to a host are sent to: no other host may read them. */
+export const inboxOf = (group: string, host: string): string => `_INBOX_${group}_${host}`;

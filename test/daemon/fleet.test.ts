@@ -13,6 +13,7 @@ import { openFleet, type Fleet } from '../../src/daemon/fleet.ts';
 import { createGlance } from '../../src/fleet/glance.ts';
 import { outcomeOf, presenceOf } from '../fleet/support/fleet-rig.ts';
 import { announceHead } from '../../src/fleet/announce.ts';
+import { lookAtNats } from '../../src/adapters/nats-look.ts';
 import { connectNats } from '../../src/fleet/connect.ts';
 import { signOrder } from '../../src/fleet/orders.ts';
 import { presenceSchema } from '../../src/fleet/records.ts';
@@ -252,6 +253,35 @@ describe.skipIf(!hasNats)('a host in a fleet, with the rights of the example', (
     const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 1_000 });
     await expect(manager.streams.delete(NAMES.streams.outcomes)).rejects.toThrow(/Permissions Violation/i);
     await connection.close();
+  });
+
+  it('is well for the doctor, who stores nothing there', async () => {
+    const { jetstreamManager } = await import('@nats-io/jetstream');
+    const manager = await jetstreamManager(operators);
+    const stored = async (): Promise<number[]> =>
+      Promise.all(
+        [NAMES.streams.outcomes, `KV_${NAMES.buckets.leases}`].map(
+          async (name) => (await manager.streams.info(name)).state.last_seq,
+        ),
+      );
+    const before = await stored();
+    const access = accessTo(url, { caFile: path('server.pem'), credentialsFile: path('host.nk') });
+    const connection = await connectNats(access, { name: 'h1', inbox: '_INBOX_web_h1' });
+    const asked = {
+      connection,
+      names: NAMES,
+      group: 'web',
+      channel: 'stable',
+      orders: true,
+      places: true,
+    } as const;
+    expect(await lookAtNats({ ...asked, host: 'h1', answerMs: 5_000 })).toEqual([]);
+    expect(await lookAtNats({ ...asked, host: 'h2', answerMs: 5_000 })).toMatchObject([
+      { kind: 'right', places: false },
+      { kind: 'right', places: false },
+    ]);
+    await connection.close();
+    expect(await stored()).toEqual(before);
   });
 
   it('cannot have an answer of the server put where it may not write itself', async () => {
