@@ -10,7 +10,7 @@
  */
 import { createHash } from 'node:crypto';
 import { UpdateError, type ErrorRecord } from '../errors.ts';
-import { fleetFault, isLostRace } from '../fleet/faults.ts';
+import { fleetFault, isElsewhere, isLostRace } from '../fleet/faults.ts';
 import { lastMessage } from '../fleet/last.ts';
 import type { FleetNames } from '../fleet/names.ts';
 import { leaseSchema, RECORD_SCHEMA, type LeaseRecord } from '../fleet/records.ts';
@@ -32,6 +32,8 @@ export interface NatsLeaseOptions {
 /** A host looks at so many places at most: enough that one of very many is found free, and few enough to ask for each time. */
 const LOOKED_AT = 32;
 const ANSWER_MS = 5_000;
+/** Where an account without JetStream has the fleet's own under another name (`$JS.fleet.API`): `deploy/nats/nats-server.conf`. */
+const FLEET_DOMAIN = 'fleet';
 /** So often within its life a place is renewed; and tried again where that did not go. */
 const RENEWALS = { share: 3, failedShare: 12 } as const;
 
@@ -119,9 +121,16 @@ export function natsLease(options: NatsLeaseOptions): Lease & { close(): Promise
   const lifeMs = async (): Promise<number> => {
     try {
       const { jetstreamManager } = await import('@nats-io/jetstream');
-      const manager = await jetstreamManager(link.connection(), { checkAPI: false, timeout: ANSWER_MS });
-      const { config } = await manager.streams.info(`KV_${bucket}`);
-      if (config.max_age > 0) return config.max_age / 1_000_000;
+      const ageIn = async (domain: { readonly domain?: string }): Promise<number> => {
+        const asking = { checkAPI: false, timeout: ANSWER_MS, ...domain };
+        const manager = await jetstreamManager(link.connection(), asking);
+        return (await manager.streams.info(`KV_${bucket}`)).config.max_age;
+      };
+      const age = await ageIn({}).catch((error: unknown) => {
+        if (!isElsewhere(error)) throw error;
+        return ageIn({ domain: FLEET_DOMAIN });
+      });
+      if (age > 0) return age / 1_000_000;
     } catch (error) {
       throw fleetFault(error, name);
     }

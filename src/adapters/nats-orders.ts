@@ -1,4 +1,4 @@
-import { lastMessage } from '../fleet/last.ts';
+import { everyMessage } from '../fleet/last.ts';
 import type { FleetNames } from '../fleet/names.ts';
 import type { NatsLink } from './nats-link.ts';
 
@@ -6,7 +6,8 @@ import type { NatsLink } from './nats-link.ts';
 const ANSWER_MS = 2_000;
 
 /**
- * Asks for the newest order for a release: once a connection, since from then on each that is given comes by itself.
+ * Asks for the orders for a release: once a connection, since from then on each that is given comes by itself. For all that the stream
+ * keeps: the last may be one that nobody signed, or an old one that was sent again, and hides the true one.
  *
  * @param take - gets each order as it came, unjudged; never rejects
  * @returns what `openOrderBook` asks by; rejects with `FLEET_UNREACHABLE`
@@ -15,7 +16,7 @@ export function natsOrders(
   link: NatsLink,
   names: FleetNames,
   take: (bytes: Uint8Array) => Promise<void>,
-): (digest: string) => Promise<Uint8Array | null> {
+): (digest: string) => Promise<readonly Uint8Array[]> {
   let asked = new Set<string>();
   link.each((connection) => {
     asked = new Set();
@@ -28,9 +29,10 @@ export function natsOrders(
   });
   return async (digest) => {
     const ofThis = asked;
-    if (ofThis.has(digest)) return null;
-    const last = await lastMessage(link.connection(), names.streams.orders, names.order(digest), ANSWER_MS);
+    if (ofThis.has(digest)) return [];
+    const { orders } = names.streams;
+    const found = await everyMessage(link.connection(), orders, names.order(digest), ANSWER_MS);
     ofThis.add(digest);
-    return last?.bytes ?? null;
+    return found;
   };
 }

@@ -21,7 +21,7 @@ import type { Config } from '../config/index.ts';
 import type { FleetView } from '../control/api.ts';
 import { UpdateError } from '../errors.ts';
 import { connectNats } from '../fleet/connect.ts';
-import { fleetNames, type FleetNames } from '../fleet/names.ts';
+import { fleetNames, inboxOf, type FleetNames } from '../fleet/names.ts';
 import { openOrderBook, type OrderBook } from '../fleet/order-book.ts';
 import { createGlance } from '../fleet/glance.ts';
 import type { OperatorKeys, Order } from '../fleet/orders.ts';
@@ -124,22 +124,19 @@ async function bookOf(
   keys: OperatorKeys | null,
 ): Promise<OrderBook | null> {
   if (keys === null) return null;
-  const late: { ask: ((digest: string) => Promise<Uint8Array | null>) | null } = { ask: null };
+  const late: { ask: ((digest: string) => Promise<readonly Uint8Array[]>) | null } = { ask: null };
   const book = await openOrderBook({
     keys,
     product: host.product,
     store: openOrderStore(disk, ordersFolder),
     clock,
     reporter,
-    ask: (digest) => late.ask?.(digest) ?? Promise.resolve(null),
+    ask: (digest) => late.ask?.(digest) ?? Promise.resolve([]),
   });
   // Each needs the other: the book asks, and what comes by itself goes into the book.
   if (nats !== null) late.ask = natsOrders(nats.link, nats.names, (bytes) => book.take(bytes));
   return book;
 }
-
-/** What replies to this host are sent to: no other may read them. */
-const inboxOf = (group: string, name: string): string => `_INBOX_${group}_${name}`;
 
 function linkOf({ config, clock, reporter }: FleetParts, group: string, name: string): NatsLink | null {
   const { nats } = config.fleet;

@@ -5,6 +5,7 @@ import { fileChecks } from './files.ts';
 import { fleetLockChecks } from './fleetlock.ts';
 import { keyChecks } from './keys.ts';
 import { mirrorChecks } from './mirrors.ts';
+import { natsChecks } from './nats.ts';
 import type { NextRelease, Patient } from './patient.ts';
 import { stateDirChecks } from './state-dir.ts';
 import { systemdChecks, type ShowUnit } from './systemd.ts';
@@ -63,6 +64,7 @@ export async function examine(patient: Patient, options: ExamineOptions = {}): P
     ...feedChecks(patient, look),
     ...mirrorChecks(patient, Math.min(boundMs, FEED_BOUND_MS)),
     ...fleetLockChecks(patient),
+    ...natsChecks(patient),
     ...keyChecks(patient),
     ...fileChecks(patient),
     ...systemdChecks(patient, options.showUnit),

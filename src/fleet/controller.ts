@@ -12,7 +12,7 @@ import { UpdateError } from '../errors.ts';
 import { follow, type Arrived } from './follow.ts';
 import { giveOrder } from './give-order.ts';
 import { decideHalt, type HaltDecision, type HaltPolicy } from './halt-decision.ts';
-import { fleetNames } from './names.ts';
+import { fleetNames, isOwn } from './names.ts';
 import { createOrderLedger } from './order-ledger.ts';
 import type { OperatorKeys, OrderSigner } from './orders.ts';
 import { outcomeSchema, RECORD_LIMITS, type OrderPayload, type OutcomeRecord } from './records.ts';
@@ -24,7 +24,7 @@ export type ControllerEvent =
   /** It has read everything that was there. */
   | { readonly kind: 'ready'; readonly outcomes: number; readonly halted: number }
   | { readonly kind: 'outcome'; readonly outcome: OutcomeRecord; readonly at: number }
-  /** A message that is no outcome; it counts for nothing. */
+  /** A message that is no outcome, or one of another host than its subject is of; it counts for nothing. */
   | { readonly kind: 'unreadable'; readonly subject: string; readonly seq: number }
   /** An order that was given by anybody, this controller too. */
   | { readonly kind: 'ordered'; readonly order: OrderPayload }
@@ -156,7 +156,7 @@ async function live(
     look();
   };
   const hearOutcome = ({ subject, data, at, seq }: Arrived): void => {
-    const outcome = readOutcome(data);
+    const outcome = readOutcome(data, subject);
     if (outcome === null) {
       tell({ kind: 'unreadable', subject, seq });
       return;
@@ -204,11 +204,17 @@ async function live(
   }
 }
 
-/** An outcome out of its bytes; null for anything else. */
-export function readOutcome(data: Uint8Array): OutcomeRecord | null {
+/**
+ * An outcome out of its bytes; null for anything else. A server grants each host its own subject, so one that speaks for another host,
+ * in whose name it could halt every release, counts for nothing.
+ *
+ * @param subject - of the message: `… .GROUP.HOST`
+ */
+export function readOutcome(data: Uint8Array, subject: string): OutcomeRecord | null {
   try {
     const parsed = outcomeSchema.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));
-    return parsed.success ? parsed.data : null;
+    if (!parsed.success || !isOwn(parsed.data, subject)) return null;
+    return parsed.data.id.startsWith(`${parsed.data.host}/`) ? parsed.data : null;
   } catch {
     return null;
   }

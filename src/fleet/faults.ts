@@ -30,3 +30,11 @@ export function fleetFault(error: unknown, what: string): UpdateError {
 export function isLostRace(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === WRONG_LAST_SEQUENCE;
 }
+
+/** JetStream's error code for an account that has none (JSNotEnabledForAccountErr). */
+const NOT_ENABLED = 10_039;
+
+/** Whether the account of whoever asked has no streams. */
+export function isElsewhere(error: unknown): boolean {
+  return causesOf(error).some((one) => one instanceof Error && 'code' in one && one.code === NOT_ENABLED);
+}

@@ -36,3 +36,38 @@ export async function lastMessage(
     throw fleetFault(error, `cannot read ${subject}`);
   }
 }
+
+/** More of one subject are not read: the streams keep fewer. */
+const MOST = 64;
+
+/**
+ * Asks a stream for every message of a subject that it keeps, straight, the oldest first. It takes the right to ask the stream for any
+ * message (`$JS.API.DIRECT.GET.STREAM`); whoever has only that for the subject gets the last one.
+ *
+ * @param answerMs - how long the server may take for each, ms
+ * @throws UpdateError `FLEET_UNREACHABLE`
+ */
+export async function everyMessage(
+  connection: NatsConnection,
+  stream: string,
+  subject: string,
+  answerMs = ANSWER_MS,
+): Promise<readonly Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  try {
+    const { jetstreamManager } = await import('@nats-io/jetstream');
+    const manager = await jetstreamManager(connection, { checkAPI: false, timeout: answerMs });
+    for (let seq = 1; all.length < MOST;) {
+      const found = await manager.direct.getMessage(stream, { seq, next_by_subj: subject });
+      if (found === null) break;
+      all.push(found.data);
+      seq = found.seq + 1;
+    }
+    return all;
+  } catch (error) {
+    const fault = fleetFault(error, `cannot read ${subject}`);
+    if (!/permission/i.test(fault.message)) throw fault;
+    const last = await lastMessage(connection, stream, subject, answerMs);
+    return last === null ? [] : [last.bytes];
+  }
+}

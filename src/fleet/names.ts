@@ -65,3 +65,18 @@ export function fleetNames(productName: string): FleetNames {
     leaseKey: (group, slot) => `${group}.${String(slot)}`,
   };
 }
+
+/**
+ * Whether a record is of the host whose subject, or key, it came by.
+ *
+ * @param subject - ends with `.GROUP.HOST`
+ */
+export function isOwn(
+  { group, host }: { readonly group: string; readonly host: string },
+  subject: string,
+): boolean {
+  return subject.endsWith(`.${group}.${host}`);
+}
+
+/** What replies to a host are sent to: no other host may read them. */
+export const inboxOf = (group: string, host: string): string => `_INBOX_${group}_${host}`;

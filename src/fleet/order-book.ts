@@ -26,8 +26,8 @@ export interface OrderBookOptions {
   readonly store: KeptOrders;
   readonly clock: Pick<Clock, 'now'>;
   readonly reporter: Reporter;
-  /** Asks whoever brings orders for the newest one for a release, before it is said that there is none; null where nobody can be asked. */
-  readonly ask?: (digest: string) => Promise<Uint8Array | null>;
+  /** Asks whoever brings orders for those for a release, before it is said that there is none; absent where nobody can be asked. */
+  readonly ask?: (digest: string) => Promise<readonly Uint8Array[]>;
 }
 
 /** The orders of a host. */
@@ -108,8 +108,7 @@ export async function openOrderBook(options: OrderBookOptions): Promise<OrderBoo
 
   const halted = async ({ digest, version }: Release): Promise<ErrorRecord | null> => {
     try {
-      const bytes = (await ask?.(digest)) ?? null;
-      if (bytes !== null) await take(bytes);
+      for (const bytes of (await ask?.(digest)) ?? []) await take(bytes);
     } catch (error) {
       // It is away: what is known here holds.
       if (UpdateError.from(error).code !== 'FLEET_UNREACHABLE') warn(error, 'orders');

@@ -2,7 +2,7 @@
 import type { NatsConnection } from '@nats-io/transport-node';
 import { readOutcome } from './controller.ts';
 import { readAll, type Arrived } from './follow.ts';
-import { fleetNames } from './names.ts';
+import { fleetNames, isOwn } from './names.ts';
 import { createOrderLedger, type OrderLedger } from './order-ledger.ts';
 import type { OperatorKeys } from './orders.ts';
 import { presenceSchema, type OutcomeRecord, type PresenceRecord } from './records.ts';
@@ -16,19 +16,22 @@ export interface FleetReading extends FleetFacts {
   readonly refused: number;
 }
 
-/** Who is there, out of the bytes; null for anything else. */
-function readPresence(data: Uint8Array): PresenceRecord | null {
+/** Who is there, out of the bytes under that host's key; null for anything else. */
+function readPresence(data: Uint8Array, subject: string): PresenceRecord | null {
   try {
     const parsed = presenceSchema.safeParse(JSON.parse(Buffer.from(data).toString('utf8')));
-    return parsed.success ? parsed.data : null;
+    return parsed.success && isOwn(parsed.data, subject) ? parsed.data : null;
   } catch {
     return null;
   }
 }
 
-function kept<T>(messages: readonly Arrived[], read: (data: Uint8Array) => T | null): Kept<T>[] {
-  return messages.flatMap(({ data, at, operation }) => {
-    const value = operation === '' ? read(data) : null;
+function kept<T>(
+  messages: readonly Arrived[],
+  read: (data: Uint8Array, subject: string) => T | null,
+): Kept<T>[] {
+  return messages.flatMap(({ data, subject, at, operation }) => {
+    const value = operation === '' ? read(data, subject) : null;
     return value === null ? [] : [{ value, at }];
   });
 }

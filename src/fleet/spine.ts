@@ -45,6 +45,11 @@ export const SPINE_LIMITS: SpineLimits = {
 /** How long the server knows a message id again, ms: an outcome whose acknowledgement was lost is sent again within this. */
 export const DUPLICATE_WINDOW_MS = 3_600_000;
 
+/** So many outcomes of one host are kept, the newest: one that floods pushes out its own, and nobody else's. */
+const OUTCOMES_PER_HOST = 512;
+/** The most that `RECORD_LIMITS` can make, escaped as JSON, bytes. */
+const OUTCOME_MAX_BYTES = 384 * 1024;
+
 type Wanted = Pick<StreamConfig, 'name' | 'subjects'> & Partial<StreamConfig>;
 
 const nanos = (ms: number): number => ms * 1_000_000;
@@ -64,7 +69,8 @@ async function wantedStreams(names: FleetNames, limits: SpineLimits): Promise<Wa
     subjects: [`$KV.${name}.>`],
     max_msgs_per_subject: 1,
     discard: DiscardPolicy.New,
-    allow_rollup_hdrs: true,
+    // With it, whoever may write one key could empty the whole bucket (`Nats-Rollup: all`): every presence, every lease.
+    allow_rollup_hdrs: false,
     deny_delete: true,
   });
   const { streams, buckets } = names;
@@ -81,6 +87,8 @@ async function wantedStreams(names: FleetNames, limits: SpineLimits): Promise<Wa
       ...common,
       name: streams.outcomes,
       subjects: [names.outcome('*', '*')],
+      max_msgs_per_subject: OUTCOMES_PER_HOST,
+      max_msg_size: OUTCOME_MAX_BYTES,
       max_bytes: limits.outcomesBytes,
       max_age: nanos(limits.outcomesAgeMs),
       discard: DiscardPolicy.Old,

@@ -107,6 +107,13 @@ export function hostViews({ hosts, now }: Pick<FleetFacts, 'hosts' | 'now'>): Fl
     .sort((a, b) => a.group.localeCompare(b.group) || a.host.localeCompare(b.host));
 }
 
+/** An outcome that was sent again after the server forgot its id stands there twice, and is one. */
+function firstOfEach(outcomes: readonly Kept<OutcomeRecord>[]): Iterable<Kept<OutcomeRecord>> {
+  const first = new Map<string, Kept<OutcomeRecord>>();
+  for (const kept of outcomes) if (!first.has(kept.value.id)) first.set(kept.value.id, kept);
+  return first.values();
+}
+
 /** Each host of a release as its words say: `failed` if one of them does. */
 function verdicts(spoken: readonly Spoken[]): Map<string, { group: string; failed: boolean }> {
   const hosts = new Map<string, { group: string; failed: boolean }>();
@@ -195,7 +202,7 @@ export function fleetView(facts: FleetFacts): FleetView {
     hosts: { present: hosts.length - lost - stopped, lost, stopped },
     running: running(hosts),
     rollouts: rollouts(facts, hosts),
-    outcomes: [...facts.outcomes]
+    outcomes: [...firstOfEach(facts.outcomes)]
       .reverse()
       .sort((a, b) => b.at - a.at)
       .slice(0, NEWEST)

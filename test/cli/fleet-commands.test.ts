@@ -179,6 +179,18 @@ describe.skipIf(!hasNats)('core fleet', () => {
     expect((await fleet.orders()).map(({ payload }) => payload.action)).toEqual(['halt', 'resume']);
   });
 
+  it('a halt until it is taken back outlasts one that ends by itself, and says what hosts without NATS need', async () => {
+    const release = `8.8.8@${'8'.repeat(64)}`;
+    const ends = await core(['halt', release, '--reason', 'x', '--for', '12h', '--json', ...sign]);
+    expect(JSON.parse(ends.out)).toMatchObject([{ until: expect.any(String) as unknown }]);
+    const { out } = await core(['halt', release, '--reason', 'y', ...sign]);
+    expect(out).toMatch(
+      /\n +core feed rollout --stop --channel \w+ --feed FEED --key HEAD_KEY --trust TRUST_SET\n/,
+    );
+    const stands = await core(['halt', release, '--reason', 'z', '--json', ...sign]);
+    expect(JSON.parse(stands.out)).toMatchObject([{ until: null, reason: 'y' }]);
+  });
+
   it('names no release that nobody spoke of, unless told its digest', async () => {
     const { exit, err } = await core(['halt', '9.9.9', '--reason', 'x', ...sign]);
     expect(exit).toBe(2);

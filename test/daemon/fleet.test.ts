@@ -13,6 +13,7 @@ import { openFleet, type Fleet } from '../../src/daemon/fleet.ts';
 import { createGlance } from '../../src/fleet/glance.ts';
 import { outcomeOf, presenceOf } from '../fleet/support/fleet-rig.ts';
 import { announceHead } from '../../src/fleet/announce.ts';
+import { lookAtNats } from '../../src/adapters/nats-look.ts';
 import { connectNats } from '../../src/fleet/connect.ts';
 import { signOrder } from '../../src/fleet/orders.ts';
 import { presenceSchema } from '../../src/fleet/records.ts';
@@ -39,8 +40,8 @@ async function exampleConfig(folder: string, operators: string, host: string): P
     .replace(/^jetstream \{[^}]*\}$/m, '')
     .replace('/etc/nats/server.pem', join(folder, 'server.pem'))
     .replace('/etc/nats/server.key', join(folder, 'server.key'))
-    .replace(/"UOPERATORS0*"/, `"${operators}"`)
-    .replace(/"UHOSTWEBH10*"/, `"${host}"`);
+    .replace(/"UOPERATORS0*"/g, `"${operators}"`)
+    .replace(/"UHOSTWEBH10*"/g, `"${host}"`);
   if (text.includes('UHOST') || text.includes('UOPERATORS')) throw new Error('the example has changed');
   return text;
 }
@@ -153,7 +154,7 @@ describe.skipIf(!hasNats)('a host in a fleet, with the rights of the example', (
       nkeys.fromSeed(await readFile(path(name))).getPublicKey();
     const config = await exampleConfig(folder, await nkeyOf('all.nk'), await nkeyOf('host.nk'));
     await using stack = new AsyncDisposableStack();
-    const viewed = await startNats(config.replaceAll('#+ ', ''));
+    const viewed = await startNats(config.replaceAll('#+ ', '').replaceAll(/^.*#-$/gm, ''));
     stack.defer(() => viewed.close());
     const connectAs = (name: string, inbox: string): ReturnType<typeof connectNats> =>
       connectNats(
@@ -252,6 +253,64 @@ describe.skipIf(!hasNats)('a host in a fleet, with the rights of the example', (
     const manager = await jetstreamManager(connection, { checkAPI: false, timeout: 1_000 });
     await expect(manager.streams.delete(NAMES.streams.outcomes)).rejects.toThrow(/Permissions Violation/i);
     await connection.close();
+  });
+
+  it('is well for the doctor, who stores nothing there', async () => {
+    const { jetstreamManager } = await import('@nats-io/jetstream');
+    const manager = await jetstreamManager(operators);
+    const stored = async (): Promise<number[]> =>
+      Promise.all(
+        [NAMES.streams.outcomes, `KV_${NAMES.buckets.leases}`].map(
+          async (name) => (await manager.streams.info(name)).state.last_seq,
+        ),
+      );
+    const before = await stored();
+    const access = accessTo(url, { caFile: path('server.pem'), credentialsFile: path('host.nk') });
+    const connection = await connectNats(access, { name: 'h1', inbox: '_INBOX_web_h1' });
+    const asked = {
+      connection,
+      names: NAMES,
+      group: 'web',
+      channel: 'stable',
+      orders: true,
+      places: true,
+    } as const;
+    expect(await lookAtNats({ ...asked, host: 'h1', answerMs: 5_000 })).toEqual([]);
+    expect(await lookAtNats({ ...asked, host: 'h2', answerMs: 5_000 })).toMatchObject([
+      { kind: 'right', places: false },
+      { kind: 'right', places: false },
+    ]);
+    await connection.close();
+    expect(await stored()).toEqual(before);
+  });
+
+  it('cannot have an answer of the server put where it may not write itself', async () => {
+    const { jetstream, jetstreamManager } = await import('@nats-io/jetstream');
+    const manager = await jetstreamManager(operators);
+    const victims = [
+      [NAMES.streams.orders, NAMES.order('d'.repeat(64))],
+      [NAMES.streams.heads, NAMES.head('edge')],
+      [NAMES.streams.outcomes, NAMES.outcome('web', 'h2')],
+      [`KV_${NAMES.buckets.hosts}`, `$KV.${NAMES.buckets.hosts}.web.h2`],
+      [`KV_${NAMES.buckets.leases}`, `$KV.${NAMES.buckets.leases}.db.0`],
+    ] as const;
+    const access = accessTo(url, { caFile: path('server.pem'), credentialsFile: path('host.nk') });
+    const connection = await connectNats(access, { name: 'h1', inbox: '_INBOX_web_h1' });
+    const asHost = jetstream(connection, { timeout: 5_000 });
+    // A place holds whatever the host wrote into it, and is answered with when it is asked for.
+    const place = `$KV.${NAMES.buckets.leases}.web.9`;
+    await asHost.publish(place, 'forged');
+    for (const [, reply] of victims) {
+      connection.publish(NAMES.outcome('web', 'h1'), 'x', { reply });
+      connection.publish(`$JS.API.DIRECT.GET.KV_${NAMES.buckets.leases}.${place}`, '', { reply });
+    }
+    // The server does what one connection asks in order: with this answer, all answers before it are where they go.
+    await asHost.publish(NAMES.outcome('web', 'h1'), 'last');
+    await connection.close();
+    for (const [stream, subject] of victims) {
+      const { state } = await manager.streams.info(stream, { subjects_filter: subject });
+      expect(state.subjects ?? {}).toEqual({});
+    }
   });
 
   it('is refused with another key, and where the server is another', async () => {

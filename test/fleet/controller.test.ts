@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { jetstream } from '@nats-io/jetstream';
 import { readAll } from '../../src/fleet/follow.ts';
 import { giveOrder } from '../../src/fleet/give-order.ts';
-import { signOrder } from '../../src/fleet/orders.ts';
+import { importOperatorKeys, signOrder } from '../../src/fleet/orders.ts';
+import { readFleet } from '../../src/fleet/reading.ts';
 import { hasNats } from './support/nats-server.ts';
 import {
   BAD,
@@ -11,6 +12,7 @@ import {
   NAMES,
   operatorKey,
   outcomeOf,
+  presenceOf,
   PRODUCT,
   type FleetRig,
   type RunningController,
@@ -205,6 +207,34 @@ describe.skipIf(!hasNats)('the controller', () => {
     });
     await fleet.say(...failed('a', 'b'));
     await controller.heard('ordered');
+  });
+
+  it('counts nothing that a host says in the name of another', async () => {
+    await using fleet = await fleetRig();
+    const controller = fleet.control();
+    await controller.heard('ready');
+    const own = NAMES.outcome('web', 'liar');
+    for (const outcome of [
+      outcomeOf({ host: 'a' }),
+      outcomeOf({ host: 'liar', group: 'db' }),
+      outcomeOf({ host: 'liar', id: 'b/a1' }),
+    ])
+      await jetstream(fleet.connection).publish(own, JSON.stringify(outcome));
+    expect(await controller.heard('unreadable', 3)).toMatchObject({ subject: own });
+    // One host that went back is not enough to halt: the two names that it took would have been.
+    await fleet.say(...failed('c'));
+    await controller.heard('outcome');
+    expect(controller.events.filter(({ kind }) => kind === 'decided')).toEqual([]);
+    const keys = importOperatorKeys(fleet.jwks, 'the test');
+    const reading = { product: PRODUCT, keys, now: Date.now(), signal: AbortSignal.timeout(10_000) };
+    await jetstream(fleet.connection).publish(
+      `$KV.${NAMES.buckets.hosts}.web.liar`,
+      JSON.stringify(presenceOf({ host: 'a' })),
+    );
+    await fleet.present(presenceOf({ host: 'b' }));
+    const { hosts, outcomes } = await readFleet(fleet.connection, reading);
+    expect(hosts.map(({ value }) => value.host)).toEqual(['b']);
+    expect(outcomes.map(({ value }) => value.host)).toEqual(['c']);
   });
 
   it('without a key only says what it would do', async () => {

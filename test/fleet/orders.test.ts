@@ -213,9 +213,9 @@ describe('the book of orders', () => {
   it('asks before it says that there is none; nobody there changes nothing', async () => {
     const halt = await signed();
     const asked: string[] = [];
-    const ask = (digest: string): Promise<Uint8Array | null> => {
+    const ask = (digest: string): Promise<readonly Uint8Array[]> => {
       asked.push(digest);
-      return Promise.resolve(halt);
+      return Promise.resolve([halt]);
     };
     expect(await (await openBook({ ask })).book.halted(RELEASE)).not.toBeNull();
     expect(asked).toEqual([DIGEST]);

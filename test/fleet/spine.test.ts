@@ -44,6 +44,53 @@ describe.skipIf(!hasNats)('the streams of a fleet', () => {
     }
   });
 
+  it('cannot be emptied by whoever may write one key', async () => {
+    const connection = await connectNats(access(server.url), { name: 'test' });
+    try {
+      const { jetstream, jetstreamManager } = await import('@nats-io/jetstream');
+      const { headers } = await import('@nats-io/transport-node');
+      const { buckets } = fleetNames('q');
+      await ensureSpine(connection, 'q');
+      const manager = await jetstreamManager(connection);
+      for (const bucket of Object.values(buckets)) {
+        // As an older version made it: `ensureSpine` mends that too.
+        const { config } = await manager.streams.info(`KV_${bucket}`);
+        await manager.streams.update(`KV_${bucket}`, { ...config, allow_rollup_hdrs: true });
+        await ensureSpine(connection, 'q');
+        await jetstream(connection).publish(`$KV.${bucket}.web.other`, '{}');
+        const marks = headers();
+        marks.set('Nats-Rollup', 'all');
+        await expect(
+          jetstream(connection).publish(`$KV.${bucket}.web.own`, '{}', { headers: marks }),
+        ).rejects.toThrow(/rollup/);
+        expect((await manager.streams.info(`KV_${bucket}`)).state.messages).toBe(1);
+      }
+    } finally {
+      await connection.close();
+    }
+  });
+
+  it('keep what other hosts said when one floods them', async () => {
+    const connection = await connectNats(access(server.url), { name: 'test' });
+    try {
+      const { jetstream, jetstreamManager } = await import('@nats-io/jetstream');
+      const names = fleetNames('r');
+      await ensureSpine(connection, 'r', { outcomesBytes: 1024 * 1024 });
+      await jetstream(connection).publish(names.outcome('web', 'honest'), '{}');
+      const line = 'x'.repeat(1024);
+      for (let at = 0; at < 1_500; at += 1) connection.publish(names.outcome('web', 'loud'), line);
+      await jetstream(connection).publish(names.outcome('web', 'loud'), 'last');
+      const manager = await jetstreamManager(connection);
+      const asked = { last_by_subj: names.outcome('web', 'honest') };
+      expect((await manager.streams.getMessage(names.streams.outcomes, asked))?.string()).toBe('{}');
+      await expect(
+        jetstream(connection).publish(names.outcome('web', 'loud'), 'x'.repeat(500_000)),
+      ).rejects.toThrow(/exceeds/);
+    } finally {
+      await connection.close();
+    }
+  });
+
   it('cannot be made where nobody listens: FLEET_UNREACHABLE', async () => {
     await expect(connectNats(access('nats://127.0.0.1:1'), { name: 'test' })).rejects.toMatchObject({
       code: 'FLEET_UNREACHABLE',

@@ -87,6 +87,20 @@ describe('a rollout', () => {
   });
 });
 
+describe('an outcome', () => {
+  it('that was stored twice is shown once, as of when it came first', () => {
+    const once = outcomeOf({ host: 'a' });
+    const outcomes = [
+      { value: once, at: NOW - 1000 },
+      { value: outcomeOf({ host: 'b' }), at: NOW - 500 },
+      { value: once, at: NOW },
+    ];
+    const view = fleetView(facts({ outcomes }));
+    expect(view.outcomes.map(({ host }) => host)).toEqual(['b', 'a']);
+    expect(view.rollouts[0]?.groups).toMatchObject([{ failed: 2 }]);
+  });
+});
+
 describe('a release that an operator names', () => {
   const known = facts({
     outcomes: [

@@ -9,6 +9,7 @@ import type { OperatorKeys } from '../../fleet/orders.ts';
 import type { OrderPayload } from '../../fleet/records.ts';
 import type { FleetReading } from '../../fleet/reading.ts';
 import { holds, orderView } from '../../fleet/view.ts';
+import { FEED_CHANNELS } from '../../publish/feed-layout.ts';
 import type { Signer } from '../../publish/signer.ts';
 import type { Release } from '../../types.ts';
 import type { CliContext } from '../context.ts';
@@ -93,7 +94,9 @@ function addOrder(fleet: Command, context: CliContext, { action, summary, descri
       help([0, 1, 2], `core fleet ${action} 1.2.0 --reason 'crashes on web' --key operator.pem`),
     )
     .action(async (release: string, options: OrderOptions) => {
+      let channels: readonly string[] = [];
       const given = await withReading(options, context, async (reading, connection, { keys }) => {
+        channels = channelsOf(reading);
         const signer = await loadOperator(options, keys);
         const orders: OrderPayload[] = [];
         for (const named of namedReleases(reading, release))
@@ -106,8 +109,25 @@ function addOrder(fleet: Command, context: CliContext, { action, summary, descri
       else
         for (const each of given)
           context.print(`${done}: ${plain(each.release.version)} (${each.release.digest.slice(0, 12)})`);
+      if (action === 'halt' && !options.json) for (const line of alsoBy(channels)) context.print(line);
     });
 }
+
+/** The channels that hosts of the fleet follow. */
+function channelsOf({ hosts }: FleetReading): readonly string[] {
+  // Only words that are channels: what hosts say is not to be pasted into a shell.
+  const found = FEED_CHANNELS.filter((channel) => hosts.some(({ value }) => value.channel === channel));
+  return found.length === 0 ? ['stable'] : found;
+}
+
+/** A host that can read the feed, and has no NATS, knows nothing of the halt. */
+const alsoBy = (channels: readonly string[]): string[] => [
+  'hosts without NATS hear of it only by the feed; where it is what the channel offers:',
+  ...channels.map(
+    (channel) =>
+      `  core feed rollout --stop --channel ${channel} --feed FEED --key HEAD_KEY --trust TRUST_SET`,
+  ),
+];
 
 interface OneOrder {
   readonly reading: FleetReading;
@@ -130,9 +150,9 @@ async function order({
 }: OneOrder): Promise<OrderPayload> {
   const before = reading.ledger.of(named.digest);
   const stands = before.order !== null && holds(before.order, now);
-  // Nothing to change: the order that stands is the answer.
-  if (before.order !== null && stands === (action === 'halt') && options.for === undefined)
-    return before.order;
+  // Nothing to change: the order that stands is the answer. A halt that ends by itself is not one until it is taken back.
+  const same = action === 'halt' ? stands && before.order?.exp === undefined : !stands;
+  if (before.order !== null && same && options.for === undefined) return before.order;
   const given = await giveOrder(
     { connection, product: reading.product, signer, by: options.by ?? userInfo().username, now },
     before,
