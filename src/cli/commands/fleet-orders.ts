@@ -151,7 +151,7 @@ async function order({
   const before = reading.ledger.of(named.digest);
   const stands = before.order !== null && holds(before.order, now);
   // Nothing to change: the order that stands is the answer. A halt that ends by itself is not one until it is taken back.
-  const same = action === 'halt' ? stands && before.order?.exp === undefined : !stands;
+  const same = action === 'halt' ? stands && before.order.exp === undefined : !stands;
   if (before.order !== null && same && options.for === undefined) return before.order;
   const given = await giveOrder(
     { connection, product: reading.product, signer, by: options.by ?? userInfo().username, now },
