@@ -38,3 +38,8 @@ const NOT_ENABLED = 10_039;
 export function isElsewhere(error: unknown): boolean {
   return causesOf(error).some((one) => one instanceof Error && 'code' in one && one.code === NOT_ENABLED);
 }
+
+/** Whether the server answered, and refused: a stream that is full or not there, say. It does not mend itself by a new connection. */
+export function isRefusal(error: unknown): boolean {
+  return causesOf(error).some((one) => one instanceof Error && 'code' in one && typeof one.code === 'number');
+}

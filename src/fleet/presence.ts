@@ -5,6 +5,7 @@
  */
 import { UpdateError } from '../errors.ts';
 import type { Clock, Reporter } from '../services/ports.ts';
+import { isRefusal } from './faults.ts';
 import type { PresenceRecord } from './records.ts';
 
 /** What {@link createPresence} needs. */
@@ -53,9 +54,9 @@ export function createPresence(options: PresenceOptions): Presence {
       last = text;
       told = null;
     } catch (error) {
-      // It is told again when there is a connection, or when it is time.
+      // It is told again when there is a connection, or when it is time. Of one that is lost the link tells; not of a bucket that is full.
       const fault = UpdateError.from(error);
-      if (fault.code === 'FLEET_UNREACHABLE' || fault.message === told) return;
+      if ((fault.code === 'FLEET_UNREACHABLE' && !isRefusal(error)) || fault.message === told) return;
       told = fault.message;
       reporter.report({ kind: 'warning', error: fault.toRecord() });
     }
