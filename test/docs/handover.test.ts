@@ -1,7 +1,7 @@
 /** The programs that docs/handover.md and docs/overlap.md show are given sockets, serve, and end in good order. */
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +58,15 @@ async function socketsAt(pid: number, port: number, state: 'listening' | 'connec
   return (await readNetSockets()).filter(
     (socket) => own?.has(socket.inode) && socket.state === state && socket.local.endsWith(`:${String(port)}`),
   ).length;
+}
+
+/** Whether no thread of the process runs any more; null while one does. */
+async function standsStill(pid: number): Promise<true | null> {
+  const tasks = await readdir(`/proc/${String(pid)}/task`);
+  const stats = await Promise.all(
+    tasks.map((task) => readFile(`/proc/${String(pid)}/task/${task}/stat`, 'utf8')),
+  );
+  return stats.every((stat) => stat.slice(stat.lastIndexOf(')') + 2).startsWith('T')) ? true : null;
 }
 
 describe('a program of the documentation', () => {
@@ -148,6 +157,7 @@ describe('a program of the documentation', () => {
       expect(await atCheck('beside')).toBe(`hello from ${name}\n`);
       // The first does not take clients any more, and the second takes none yet.
       process.kill(first.pid, 'SIGSTOP');
+      await eventually('every thread of the first to stand still', () => standsStill(first.pid));
       const asked = { yet: false };
       const waiting = hello().finally(() => (asked.yet = true));
       expect([await atCheck('beside'), asked.yet]).toEqual([`hello from ${name}\n`, false]);
