@@ -3,7 +3,8 @@
  *
  * Invariants:
  * - Nobody waits for it: it is made behind the daemon's back, and whoever wants it while it is away is told so at once.
- * - Back-off with full jitter, so that a fleet which lost its server together does not come back together.
+ * - Back-off with full jitter, so that a fleet which lost its server together does not come back together. A connection that did not last
+ *   is a failure as well: a server that takes everybody and then drops them would be asked for ever as fast as at first.
  * - Each connection is a new one: what listens is set up again for each (`each`), and nothing is remembered of the one before.
  */
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -126,8 +127,9 @@ export function createNatsLink({ connect, clock, reporter, pace = PACE }: NatsLi
     for (let failures = 0; isOpen();) {
       try {
         const connection = await connected();
-        failures = 0;
+        const begun = clock.monotonic();
         await stay(connection);
+        failures = clock.monotonic() - begun < pace.capMs ? failures + 1 : 0;
       } catch (error) {
         failures += 1;
         if (isOpen()) away(fleetFault(error, 'cannot connect').message);

@@ -92,7 +92,7 @@ async function live(
   const reading = { outcomes: true, orders: true };
   /** Releases of which something new is known. */
   const news = new Set<string>();
-  /** Releases whose halt has been told already; asked for again once an order about them comes. */
+  /** Releases whose halt has been told already; looked at anew once an order about them holds, or after a time: never as fast as it goes. */
   const told = new Set<string>();
 
   const halt = async ({ version, digest, words }: Spoken, decision: HaltDecision): Promise<void> => {
@@ -101,7 +101,7 @@ async function live(
     tell({ kind: 'decided', version, digest, decision });
     if (signer === null) return;
     const { failed, committed } = decision.because;
-    await giveOrder(
+    const given = await giveOrder(
       { connection, product, signer, by: options.by ?? 'controller', now: now() },
       ledger.of(digest),
       {
@@ -116,7 +116,8 @@ async function live(
         },
       },
     );
-    // Given or lost to another: the stream tells which, and by that it goes on.
+    // Lost to another: the stream tells whether that one holds, and by that it goes on.
+    if (given === null) told.delete(digest);
   };
   const judge = async (digest: string): Promise<void> => {
     const spoken = tally.of(digest);
@@ -168,10 +169,13 @@ async function live(
   const hearOrder = async (message: Arrived): Promise<void> => {
     const { digest, refused } = await ledger.hear(message);
     const { order } = ledger.of(digest);
-    if (refused !== null) tell({ kind: 'refused', digest, error: refused });
-    else if (order !== null && !reading.orders) tell({ kind: 'ordered', order });
-    told.delete(digest);
     news.add(digest);
+    if (refused !== null) {
+      tell({ kind: 'refused', digest, error: refused });
+      return;
+    }
+    if (order !== null && !reading.orders) tell({ kind: 'ordered', order });
+    told.delete(digest);
   };
   const outcomes = async (): Promise<void> => {
     for await (const read of follow(connection, names.streams.outcomes, stop)) {
@@ -188,6 +192,7 @@ async function live(
     }
   };
   const again = setInterval(() => {
+    told.clear();
     for (const { digest } of tally.all()) news.add(digest);
     look();
   }, LOOK_AGAIN_MS);

@@ -17,7 +17,7 @@ import type { TrustKey } from '../bundle/trust.ts';
 import { UpdateError } from '../errors.ts';
 import { ORDER_MAX_BYTES, ORDER_TYPE, orderSchema, type OrderPayload } from './records.ts';
 
-/** How far ahead of this host's clock an order may have been signed, ms. */
+/** How far ahead of this host's clock a resume may have been signed, ms. */
 const AHEAD_MS = 5 * 60_000;
 
 /** RFC 7517 section 5; members of a key that say more (`kid`, `use`, `alg`) are passed over, a private one is refused. */
@@ -103,10 +103,11 @@ export async function verifyOrder(bytes: Uint8Array, { keys, product, now }: Ord
     const order = parsed.data;
     if (order.aud !== product)
       throw new UpdateError('HALT_INVALID', `expected an order for ${product}, found one for ${order.aud}`);
-    if (order.iat * 1000 > now + AHEAD_MS)
+    // A halt holds whatever the clocks say: a host whose own is behind would else install what was halted.
+    if (order.action === 'resume' && order.iat * 1000 > now + AHEAD_MS)
       throw new UpdateError(
         'HALT_INVALID',
-        `expected an order that was signed by now, found one of ${new Date(order.iat * 1000).toISOString()}`,
+        `expected a resume that was signed by now, found one of ${new Date(order.iat * 1000).toISOString()}`,
       );
     return { payload: order, kid: key.kid };
   } catch (error) {

@@ -189,6 +189,22 @@ describe.skipIf(!hasNats)('the controller', () => {
     expect(await fleet.orders()).toHaveLength(1);
   });
 
+  it('does not order again and again what is not obeyed', async () => {
+    await using fleet = await fleetRig();
+    // Its key is none of the operators’.
+    const controller = fleet.control({ signer: operatorKey().signer });
+    await controller.heard('ready');
+    await fleet.say(...failed('a', 'b'));
+    await controller.seen((event) => event.kind === 'refused' && event.digest === BAD);
+    const other = digestOf('d');
+    await fleet.say(
+      ...['a', 'b'].map((host) => outcomeOf({ host, attempt: 'a2', to: '1.3.0', digest: other })),
+    );
+    await controller.seen((event) => event.kind === 'refused' && event.digest === other);
+    const orders = await readAll(fleet.connection, NAMES.streams.orders, AbortSignal.timeout(10_000));
+    expect(orders.map(({ subject }) => subject)).toEqual([NAMES.order(BAD), NAMES.order(other)]);
+  });
+
   it('does not take an order for another release', async () => {
     await using fleet = await fleetRig();
     const order = { iss: 'x', aud: PRODUCT, iat: 1, seq: 1, action: 'halt' as const, reason: 'x' };

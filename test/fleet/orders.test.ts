@@ -54,7 +54,11 @@ describe('an order', () => {
       () => signed({ aud: 'other' }),
       /expected an order for coresdk-sidecar, found one for other/,
     ],
-    ['the future', () => signed({ iat: NOW / 1000 + 600 }), /signed by now/],
+    [
+      'the future, that lets go on',
+      () => signed({ iat: NOW / 1000 + 600, action: 'resume' }),
+      /signed by now/,
+    ],
     ['nobody', async () => Buffer.from('halt everything'), /three parts/],
     [
       'whoever changed it',
@@ -157,6 +161,22 @@ describe('the book of orders', () => {
     expect(await book.halted(RELEASE)).toBeNull();
     await book.take(await signed({ seq: 3 }));
     expect(await book.halted(RELEASE)).not.toBeNull();
+  });
+
+  it('halts whatever the clock says, on disk too: a host may start in 1970', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'orders-'));
+    try {
+      const store = openOrderStore(nodeDisk, join(folder, 'orders'));
+      const clock = { now: () => 0 };
+      const first = await openBook({ store, clock });
+      await first.book.take(await signed());
+      expect(await first.book.halted(RELEASE)).not.toBeNull();
+      const { book, reporter } = await openBook({ store, clock });
+      expect(await book.halted(RELEASE)).not.toBeNull();
+      expect(reporter.warnings()).toEqual([]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('tells of what is not signed, and does not obey it', async () => {
