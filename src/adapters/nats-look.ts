@@ -2,15 +2,15 @@
  * A look at what a host finds on NATS: whether it may do there what it does in a fleet. Nothing is stored, taken or freed.
  */
 import type { NatsConnection } from '@nats-io/transport-node';
+import { connectNats, type NatsAccess } from '../fleet/connect.ts';
 import { fleetFault } from '../fleet/faults.ts';
 import { lastMessage } from '../fleet/last.ts';
-import type { FleetNames } from '../fleet/names.ts';
+import { fleetNames, inboxOf } from '../fleet/names.ts';
 import type { FeedChannel } from '../types.ts';
 
-/** Whose look it is. */
-export interface NatsLook {
-  readonly connection: NatsConnection;
-  readonly names: FleetNames;
+/** Who asks, and for what. */
+export interface NatsQuestions {
+  readonly product: string;
   readonly group: string;
   readonly host: string;
   /** Whose heads are listened for; null where none are. */
@@ -21,6 +21,15 @@ export interface NatsLook {
   readonly places: boolean;
   /** How long the server may take for each answer, ms. */
   readonly answerMs: number;
+}
+
+/** The same, by a connection of its own. */
+export interface NatsLook extends NatsQuestions {
+  readonly access: NatsAccess;
+  /** What the connection is for, for people. */
+  readonly by: string;
+  /** How long the server may take to let the host in, ms. */
+  readonly connectMs: number;
 }
 
 /** What stands in the way. */
@@ -55,14 +64,12 @@ function faultOf(error: unknown, places: boolean): NatsFault {
   return { kind: right ? 'right' : stream ? 'stream' : 'other', places, message };
 }
 
-/**
- * What stands in the way of a host on NATS; empty where nothing does.
- *
- * @example
- * const faults = await lookAtNats({ connection, names, group, host, channel: 'stable', orders: true, places: false, answerMs: 3_000 });
- */
-export async function lookAtNats(look: NatsLook): Promise<readonly NatsFault[]> {
-  const { connection, names, group, host, channel, orders, places, answerMs } = look;
+/** What stands in the way of a host with this connection; empty where nothing does. */
+export async function askNats(
+  connection: NatsConnection,
+  { product, group, host, channel, orders, places, answerMs }: NatsQuestions,
+): Promise<readonly NatsFault[]> {
+  const names = fleetNames(product);
   const { streams, buckets } = names;
   const read = (stream: string, subject: string): Promise<unknown> =>
     lastMessage(connection, stream, subject, answerMs);
@@ -79,4 +86,35 @@ export async function lookAtNats(look: NatsLook): Promise<readonly NatsFault[]> 
   return done.flatMap((result, at) =>
     result.status === 'rejected' ? [faultOf(result.reason, tries[at]?.[0] ?? false)] : [],
   );
+}
+
+/** What was found. */
+export interface NatsSight {
+  /** The server that let the host in, `host:port`. */
+  readonly server: string;
+  /** What stands in its way; empty where nothing does. */
+  readonly faults: readonly NatsFault[];
+}
+
+/**
+ * Looks at NATS with a connection of its own.
+ *
+ * @throws UpdateError `FLEET_UNREACHABLE`, `CONFIG_INVALID`: no connection
+ * @example
+ * const { server, faults } = await lookAtNats({
+ *   access, product, group, host, by: 'doctor', channel: 'stable', orders: true, places: false, connectMs: 5_000, answerMs: 3_000,
+ * });
+ */
+export async function lookAtNats(look: NatsLook): Promise<NatsSight> {
+  const { access, group, host, by, connectMs } = look;
+  const connection = await connectNats(access, {
+    name: `coresdk ${group}.${host} ${by}`,
+    inbox: inboxOf(group, host),
+    timeoutMs: connectMs,
+  });
+  try {
+    return { server: connection.getServer(), faults: await askNats(connection, look) };
+  } finally {
+    await connection.close();
+  }
 }

@@ -1,8 +1,6 @@
 import { fleetHostId } from '../adapters/fleet-host-id.ts';
 import { lookAtNats, type NatsFault } from '../adapters/nats-look.ts';
 import { UpdateError } from '../errors.ts';
-import { connectNats } from '../fleet/connect.ts';
-import { fleetNames, inboxOf } from '../fleet/names.ts';
 import { fail, pass, skip, warn, type Check, type Finding } from './check.ts';
 import type { Patient } from './patient.ts';
 
@@ -31,35 +29,28 @@ async function nats({ config, disabled, ports }: Patient): Promise<Finding> {
   if (host === null) return skip('not asked: the machine id of this host is not known');
   const { group } = fleet;
   const places = update.gate === 'nats';
-  const name = `coresdk ${group}.${host} doctor`;
   try {
-    const connection = await connectNats(access, {
-      name,
-      inbox: inboxOf(group, host),
-      timeoutMs: CONNECT_MS,
+    const { server, faults } = await lookAtNats({
+      access,
+      product,
+      group,
+      host,
+      by: 'doctor',
+      channel: update.channel === 'manual' ? null : update.channel,
+      orders: fleet.operatorKeysFile !== null,
+      places,
+      connectMs: CONNECT_MS,
+      answerMs: ANSWER_MS,
     });
-    try {
-      const [first, ...more] = await lookAtNats({
-        connection,
-        names: fleetNames(product),
-        group,
-        host,
-        channel: update.channel === 'manual' ? null : update.channel,
-        orders: fleet.operatorKeysFile !== null,
-        places,
-        answerMs: ANSWER_MS,
-      });
-      if (first !== undefined) {
-        const also = more.length === 0 ? '' : ` (and ${String(more.length)} more)`;
-        const blocks = [first, ...more].some((fault) => fault.places);
-        return bad(blocks, `${first.message}${also}`, NEXT[first.kind]);
-      }
-      const halts =
-        fleet.operatorKeysFile === null ? '; without fleet.operator_keys_file it obeys no halt' : '';
-      return pass(`${connection.getServer()} takes this host as ${host} of group ${group}${halts}`);
-    } finally {
-      await connection.close();
+    const [first, ...more] = faults;
+    if (first !== undefined) {
+      const also = more.length === 0 ? '' : ` (and ${String(more.length)} more)`;
+      const blocks = faults.some((fault) => fault.places);
+      return bad(blocks, `${first.message}${also}`, NEXT[first.kind]);
     }
+    const halts =
+      fleet.operatorKeysFile === null ? '; without fleet.operator_keys_file it obeys no halt' : '';
+    return pass(`${server} takes this host as ${host} of group ${group}${halts}`);
   } catch (thrown) {
     const { code, message, info } = UpdateError.from(thrown);
     return bad(places, message, code === 'FLEET_UNREACHABLE' ? AWAY : info.next);

@@ -13,7 +13,7 @@ import { openFleet, type Fleet } from '../../src/daemon/fleet.ts';
 import { createGlance } from '../../src/fleet/glance.ts';
 import { outcomeOf, presenceOf } from '../fleet/support/fleet-rig.ts';
 import { announceHead } from '../../src/fleet/announce.ts';
-import { lookAtNats } from '../../src/adapters/nats-look.ts';
+import { askNats } from '../../src/adapters/nats-look.ts';
 import { connectNats } from '../../src/fleet/connect.ts';
 import { signOrder } from '../../src/fleet/orders.ts';
 import { presenceSchema } from '../../src/fleet/records.ts';
@@ -268,15 +268,15 @@ describe.skipIf(!hasNats)('a host in a fleet, with the rights of the example', (
     const access = accessTo(url, { caFile: path('server.pem'), credentialsFile: path('host.nk') });
     const connection = await connectNats(access, { name: 'h1', inbox: '_INBOX_web_h1' });
     const asked = {
-      connection,
-      names: NAMES,
+      product: PRODUCT,
       group: 'web',
       channel: 'stable',
       orders: true,
       places: true,
+      answerMs: 5_000,
     } as const;
-    expect(await lookAtNats({ ...asked, host: 'h1', answerMs: 5_000 })).toEqual([]);
-    expect(await lookAtNats({ ...asked, host: 'h2', answerMs: 5_000 })).toMatchObject([
+    expect(await askNats(connection, { ...asked, host: 'h1' })).toEqual([]);
+    expect(await askNats(connection, { ...asked, host: 'h2' })).toMatchObject([
       { kind: 'right', places: false },
       { kind: 'right', places: false },
     ]);
