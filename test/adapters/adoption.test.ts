@@ -88,7 +88,7 @@ describe('a workload that an earlier daemon left running', () => {
   });
 
   it('takes its helpers with it when its leader has gone, by the launch id', async () => {
-    const entry = await shop.script('helper', 'sleep 600 &\necho $! > helper\nexec sleep 600');
+    const entry = await shop.script('leader', 'sleep 600 &\necho $! > helper\nexec sleep 600');
     const { pid } = await before.launch(at(entry), never);
     const helper = Number((await shop.lines('helper'))[0]);
     const adopted = await after.adopt(at(entry));
