@@ -15,7 +15,8 @@ export const NODE = '/srv/coresdk-test-node';
 /** The feed as the container sees it. */
 export const FEED_URL = `file://${SHARE}/feed`;
 
-const PATIENCE_MS = 40_000;
+/** So long that only what never comes is missed: how fast this machine is decides nothing. */
+const PATIENCE_MS = 150_000;
 
 /** A process of the sidecar's user. */
 export interface Process {
@@ -43,6 +44,12 @@ export interface Site {
   update(): Promise<AttemptProgress>;
   /** All processes of the sidecar's user, wherever they are. */
   processes(): Promise<Process[]>;
+  /** Waits until the processes of the sidecar's user are as wanted. */
+  untilProcesses(what: string, wanted: (processes: readonly Process[]) => boolean): Promise<Process[]>;
+  /** From where on `logSince` is to be read. */
+  logMark(): Promise<string>;
+  /** What the unit's log says since the mark. */
+  logSince(mark: string): Promise<string>;
   /** What `/version` of the workload says; null when nobody answers. */
   answer(): Promise<string | null>;
 }
@@ -100,6 +107,11 @@ export function createSite(machine: Machine): Site {
       },
       () => seen,
     );
+  const processes: Site['processes'] = async () =>
+    (await machine.sh(PROCESSES))
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => ({ pid: Number.parseInt(line, 10), command: line.replace(/^\d+ /, '').trim() }));
   return {
     machine,
     client,
@@ -129,11 +141,29 @@ export function createSite(machine: Machine): Site {
       return id;
     },
     update: async () => client.follow(await client.update({ dryRun: false })),
-    processes: async () =>
-      (await machine.sh(PROCESSES))
-        .split('\n')
-        .filter(Boolean)
-        .map((line) => ({ pid: Number.parseInt(line, 10), command: line.replace(/^\d+ /, '').trim() })),
+    processes,
+    untilProcesses: (what, wanted) =>
+      eventually(
+        what,
+        async () => {
+          const now = await processes();
+          seen = now;
+          return wanted(now) ? now : null;
+        },
+        () => seen,
+      ),
+    logMark: async () => {
+      const text = await machine.must('journalctl', [
+        '--no-pager',
+        '--output=cat',
+        '-n',
+        '0',
+        '--show-cursor',
+      ]);
+      return text.replace(/^[\s\S]*-- cursor: /, '').trim();
+    },
+    logSince: (mark) =>
+      machine.must('journalctl', ['--no-pager', '--output=cat', '--unit', UNIT, `--after-cursor=${mark}`]),
     answer: async () => {
       const { code, stdout } = await machine.run('node', ['-e', ANSWER]);
       return code === 0 ? stdout.trim() : null;

@@ -1,7 +1,7 @@
 /** What every chapter of the story needs. */
 import type { Publisher } from './publisher.ts';
 import type { Report } from './report.ts';
-import { FEED_URL, type Site } from './site.ts';
+import { FEED_URL, type Process, type Site } from './site.ts';
 
 /** What a chapter needs. */
 export interface Stage {
@@ -39,14 +39,13 @@ export async function settled({ site, report }: Stage, what: string, version: st
   report.check(`${what}: ${version} is what runs`, status.current.version === version, status.current);
   const answer = await site.answer();
   report.check(`${what}: ${version} answers`, answer === version, answer ?? 'nobody');
-  const processes = await site.processes();
-  report.check(
-    `${what}: exactly one workload and one daemon`,
+  // The guard of a daemon's trial ends a moment after it.
+  const alone = (processes: readonly Process[]): boolean =>
+    processes.length === 2 &&
     processes.filter(isServe).length === 1 &&
-      processes.filter(isDaemon).length === 1 &&
-      processes.length === 2,
-    processes,
-  );
+    processes.filter(isDaemon).length === 1;
+  const processes = await site.untilProcesses('exactly one workload and one daemon', alone);
+  report.check(`${what}: exactly one workload and one daemon`, alone(processes), processes);
   const text = await site.untilShows('StatusText', (value) =>
     value.startsWith(`${version} healthy; next check 20`),
   );

@@ -330,9 +330,10 @@ describe('a feed over HTTP', () => {
       response.once('close', () => {
         clearInterval(timer);
       });
-    }, 150);
+      // Much longer than it takes to write a second time, on a busy machine too.
+    }, 1_000);
     await expect(read()).rejects.toMatchObject({ code: 'FEED_STALLED' });
-    expect(written).toBeGreaterThan(0);
+    expect(written).toBeGreaterThan(1);
   });
 
   it('waits longer than the stall time for a slow body that goes on', async () => {

@@ -100,9 +100,12 @@ describe('a workload of which two versions can run at once', () => {
       expect.arrayContaining(['overlapping', 'draining']),
     );
     expect(workload).toMatchObject({ state: 'running', version: '1.2.0', restarts: 0 });
+    // The old one is gone with the commit: nobody meets it again.
+    const after = await Promise.all(Array.from({ length: 8 }, async () => (await fetch(url)).text()));
+    expect(new Set(after)).toEqual(new Set(['1.2.0']));
     const { answers, failures } = await client.stop();
     expect(failures).toEqual([]);
-    // The bad one never; while the old one is being stopped, both good ones take clients.
+    // The bad one never; while the old one is drained and stopped, both good ones take clients (docs/overlap.md).
     expect([answers.at(0), answers.at(-1), ...new Set(answers)]).toEqual([
       '1.0.0',
       '1.2.0',

@@ -113,6 +113,7 @@ export async function unhealthyStart(stage: Stage): Promise<void> {
 /** The stop, and what is left for the next start. */
 export async function stop(stage: Stage): Promise<void> {
   const { site, report } = stage;
+  const mark = await site.logMark();
   await site.systemctl('stop', UNIT);
   const processes = await site.processes();
   report.check('stop: no process is left', processes.length === 0, processes);
@@ -122,14 +123,8 @@ export async function stop(stage: Stage): Promise<void> {
     Result === 'success' && ExecMainStatus === '0' && ActiveState === 'inactive',
     { Result, ExecMainStatus },
   );
-  const log = await site.machine.must('journalctl', [
-    '--no-pager',
-    '--output=cat',
-    '--unit',
-    UNIT,
-    '-n',
-    '20',
-  ]);
+  const log = await site.logSince(mark);
+  report.check('stop: the log of the stop is read', log.includes('stopping on SIGTERM'), log);
   report.check('stop: systemd had to kill nothing', !/SIGKILL|timed out/i.test(log), log);
   await site.systemctl('start', UNIT);
   await settled(stage, 'start again', '1.5.0');
