@@ -3,7 +3,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** The files that take longest, the longest first: one that began last would keep a single core busy while the other waits. */
 const LONG = [
-  'crash/enumeration',
   'e2e/self-update',
   'model/real',
   'e2e/trust',
